@@ -1,0 +1,72 @@
+package api
+
+import "time"
+
+// IntegrationRequest creates an integration: a tenant's account at a provider.
+type IntegrationRequest struct {
+	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
+	Kind        string            `json:"kind" enum:"wasender"`
+	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret, and personal_access_token where look-ups in the account are wanted. Sealed at rest, never returned"`
+	Settings    Settings          `json:"settings,omitempty"`
+}
+
+// IntegrationPatch changes an integration; what is absent stays. Any change lifts a pause.
+type IntegrationPatch struct {
+	Name        *string           `json:"name,omitempty" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$"`
+	Credentials map[string]string `json:"credentials,omitempty" doc:"Only the ones to rotate"`
+	Settings    *Settings         `json:"settings,omitempty" doc:"Replaces the settings that it names"`
+}
+
+// Settings are an integration's knobs; absent ones have the provider's defaults.
+type Settings struct {
+	BaseURL     string `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
+	SessionID   string `json:"session_id,omitempty" doc:"wasender: the session's id, for look-ups with the personal access token"`
+	Limit       *Limit `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
+	LookupLimit *Limit `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
+	Concurrency int    `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32"`
+	Timeout     string `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
+	MaxAttempts int    `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
+	RetryBase   string `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
+	RetryCap    string `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
+	OnUnknown   string `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown; default reconcile"`
+}
+
+// Limit allows at most rate in any window of period. Rate 0 means no limit.
+type Limit struct {
+	Rate   int    `json:"rate" minimum:"0" maximum:"100000"`
+	Period string `json:"period,omitempty" doc:"Default 1s" example:"1s"`
+	Burst  int    `json:"burst,omitempty" minimum:"0" maximum:"100000" doc:"How many may go back to back after a quiet time; default a tenth of the rate, at least 1"`
+}
+
+// Integration is what GET tells of one; credentials are never part of it.
+type Integration struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Kind        string    `json:"kind"`
+	Channel     string    `json:"channel"`
+	Settings    Settings  `json:"settings"`
+	Credentials []string  `json:"credentials" doc:"Names of those that are set"`
+	WebhookURL  string    `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
+	Paused      *Pause    `json:"paused,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// Pause says why an integration does not send.
+type Pause struct {
+	Code   string     `json:"code" doc:"throttled, credentials, session, payment, blocked, manual"`
+	Reason string     `json:"reason,omitempty"`
+	Since  time.Time  `json:"since"`
+	Until  *time.Time `json:"until,omitempty" doc:"Absent: until the integration is changed or resumed"`
+}
+
+// IntegrationList is the answer of GET /v1/integrations.
+type IntegrationList struct {
+	Integrations []Integration `json:"integrations"`
+}
+
+// TestRequest is the body of POST /v1/integrations/{id}/test: a real message through the whole pipeline.
+type TestRequest struct {
+	To   string `json:"to" doc:"E.164" example:"+919812345678"`
+	Text string `json:"text,omitempty" maxLength:"1000" doc:"Default: a line that says it is a test"`
+}

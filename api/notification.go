@@ -1,0 +1,80 @@
+package api
+
+import "time"
+
+// NotificationRequest is the body of POST /v1/notifications, and an item of a batch.
+type NotificationRequest struct {
+	Recipient   Recipient      `json:"recipient" doc:"Who is to be reached"`
+	Channel     string         `json:"channel,omitempty" enum:"whatsapp" doc:"Send over the tenant's one integration of this channel; or name the integration"`
+	Integration string         `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
+	Content     Content        `json:"content" doc:"What to say: exactly one kind"`
+	Event       *EventRef      `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
+	TTL         string         `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
+	ExpiresAt   *time.Time     `json:"expires_at,omitempty" doc:"Give up when it has not been sent by then; not together with ttl"`
+	SendAt      *time.Time     `json:"send_at,omitempty" doc:"Not before this time, up to 30 days ahead"`
+	Metadata    map[string]any `json:"metadata,omitempty" doc:"Anything of yours, kept and given back; up to 4 KB as JSON"`
+
+	// IdempotencyKey is for items of a batch; a single request uses the Idempotency-Key header.
+	IdempotencyKey string `json:"idempotency_key,omitempty" maxLength:"255" doc:"In a batch: what the Idempotency-Key header is to a single request"`
+}
+
+// Recipient names who is to be reached: a phone number, or a user whose phone number Peal knows.
+type Recipient struct {
+	Phone  string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
+	UserID string `json:"user_id,omitempty" maxLength:"128" doc:"Your own id of the user"`
+}
+
+// EventRef names the event that a notification tells of.
+type EventRef struct {
+	Type       string    `json:"type" maxLength:"128" example:"order.shipped"`
+	OccurredAt time.Time `json:"occurred_at"`
+}
+
+// BatchRequest is the body of POST /v1/notifications/batch: 1 to 1,000 items.
+type BatchRequest struct {
+	Notifications []NotificationRequest `json:"notifications" minItems:"1" maxItems:"1000"`
+}
+
+// Accepted is the answer to an accepted notification: it is on disk.
+type Accepted struct {
+	ID         string             `json:"id" doc:"The notification's id"`
+	CreatedAt  time.Time          `json:"created_at"`
+	Deliveries []AcceptedDelivery `json:"deliveries"`
+}
+
+// AcceptedDelivery is one delivery of an accepted notification, as it was planned.
+type AcceptedDelivery struct {
+	ID            string `json:"id"`
+	IntegrationID string `json:"integration_id,omitempty"`
+	Channel       string `json:"channel,omitempty"`
+	Status        string `json:"status" enum:"queued,skipped"`
+	Reason        string `json:"reason,omitempty" doc:"Why it was skipped"`
+}
+
+// BatchResponse answers a batch, item by item, in the order of the request.
+type BatchResponse struct {
+	Accepted int           `json:"accepted"`
+	Refused  int           `json:"refused"`
+	Results  []BatchResult `json:"results"`
+}
+
+// BatchResult is the answer to one item: an accepted notification or an error.
+type BatchResult struct {
+	Status       int       `json:"status" doc:"What a single request would have been answered: 202, or the error's status"`
+	Replayed     bool      `json:"replayed,omitempty" doc:"The answer of an earlier request with the same idempotency key"`
+	Notification *Accepted `json:"notification,omitempty"`
+	Error        *Problem  `json:"error,omitempty"`
+}
+
+// Notification is what GET /v1/notifications/{id} tells.
+type Notification struct {
+	ID         string         `json:"id"`
+	Status     string         `json:"status" doc:"The deliveries summed up: the least advanced of those still on their way, else the best end reached"`
+	Recipient  Recipient      `json:"recipient"`
+	Event      *EventRef      `json:"event,omitempty"`
+	Metadata   map[string]any `json:"metadata,omitempty"`
+	SendAt     *time.Time     `json:"send_at,omitempty"`
+	ExpiresAt  *time.Time     `json:"expires_at,omitempty"`
+	CreatedAt  time.Time      `json:"created_at"`
+	Deliveries []Delivery     `json:"deliveries"`
+}

@@ -1,0 +1,73 @@
+package api
+
+import "time"
+
+// Scopes of an API key. Admin includes the other two.
+const (
+	ScopeSend  = "send"  // accept and cancel notifications, keep users
+	ScopeRead  = "read"  // look at notifications, deliveries, dead letters
+	ScopeAdmin = "admin" // integrations, keys, dead letters
+)
+
+// TenantHeader names the tenant that an operator's request is for.
+const TenantHeader = "Peal-Tenant"
+
+// TenantRequest creates a tenant.
+type TenantRequest struct {
+	ID   string `json:"id,omitempty" maxLength:"64" pattern:"^[a-z0-9][a-z0-9-]*$" doc:"Yours to choose; made up when absent"`
+	Name string `json:"name" minLength:"1" maxLength:"128"`
+}
+
+// TenantPatch changes a tenant; what is absent stays.
+type TenantPatch struct {
+	Name     *string `json:"name,omitempty" minLength:"1" maxLength:"128"`
+	Disabled *bool   `json:"disabled,omitempty" doc:"Its keys are refused and nothing new is accepted; what was accepted still goes out"`
+}
+
+// Tenant is one customer of the installation.
+type Tenant struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Disabled  bool      `json:"disabled,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TenantList is the answer of GET /v1/tenants.
+type TenantList struct {
+	Tenants []Tenant `json:"tenants"`
+}
+
+// KeyRequest creates an API key.
+type KeyRequest struct {
+	Name      string     `json:"name" minLength:"1" maxLength:"128"`
+	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"3" enum:"send,read,admin"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// Key is an API key; Secret is there only in the answer that created it.
+type Key struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Scopes    []string   `json:"scopes"`
+	Secret    string     `json:"secret,omitempty" doc:"The key itself, shown once"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+}
+
+// KeyList is the answer of GET /v1/keys.
+type KeyList struct {
+	Keys []Key `json:"keys"`
+}
+
+// UserRequest is the body of PUT /v1/users/{id}: the full truth about a user.
+type UserRequest struct {
+	Phone string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
+}
+
+// User is a person the tenant wants to reach, named by the tenant's own id.
+type User struct {
+	ID        string    `json:"id"`
+	Phone     string    `json:"phone,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
