@@ -1,0 +1,85 @@
+package peal
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Notification is one accepted request to reach somebody.
+type Notification struct {
+	TenantID  string
+	ID        string
+	Phone     string
+	UserID    string
+	EventType string
+	EventAt   time.Time
+	Metadata  json.RawMessage
+	SendAt    time.Time // zero: at once
+	ExpiresAt time.Time // zero: never
+	CreatedAt time.Time
+}
+
+// Delivery is one notification to one endpoint over one integration: a row of communications_log.
+type Delivery struct {
+	TenantID       string
+	ID             string
+	NotificationID string
+	IntegrationID  string
+	Channel        string
+	Recipient      string
+	UserID         string
+	Payload        json.RawMessage // what is to be said, as api.Content
+	Status         Status
+	MessageID      string
+	MessageKey     string
+	ErrorCode      string
+	ErrorReason    string
+	Flag           string
+	Attempts       int // used up since it was accepted
+	Round          int // of these, before it was last re-driven
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DueAt          time.Time
+	ExpiresAt      time.Time
+	SentAt         time.Time
+	DeliveredAt    time.Time
+	ReadAt         time.Time
+	EndedAt        time.Time
+	DeadAt         time.Time
+}
+
+// Expired tells whether it may no longer be sent.
+func (d *Delivery) Expired(now time.Time) bool {
+	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
+}
+
+// EventType names a fact of a delivery's timeline.
+type EventType string
+
+// The kinds of facts.
+const (
+	EventQueued    EventType = "queued"
+	EventAttempt   EventType = "attempt"
+	EventReceipt   EventType = "receipt"
+	EventKey       EventType = "key"
+	EventSkipped   EventType = "skipped"
+	EventCanceled  EventType = "canceled"
+	EventExpired   EventType = "expired"
+	EventRedriven  EventType = "redriven"
+	EventDiscarded EventType = "discarded"
+	EventResolved  EventType = "resolved"
+)
+
+// Event is a fact about a delivery.
+type Event struct {
+	DeliveryID string
+	At         time.Time
+	Type       EventType
+	Status     Status
+	Attempt    int
+	Class      Class
+	Code       string
+	Detail     string
+	Took       time.Duration
+	OccurredAt time.Time // by the provider's clock
+}

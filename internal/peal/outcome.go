@@ -1,0 +1,55 @@
+package peal
+
+import "time"
+
+// Class says what an attempt came to, and thereby what happens next (docs/states.md).
+type Class string
+
+// The classes of outcomes.
+const (
+	ClassAccepted    Class = "accepted"    // the provider took it: sent
+	ClassTemporary   Class = "temporary"   // nothing was sent; try again later
+	ClassThrottled   Class = "throttled"   // too fast: pause the integration, no attempt used up
+	ClassGone        Class = "gone"        // the device is no more: failed, retire it
+	ClassPermanent   Class = "permanent"   // this will never work: failed
+	ClassIntegration Class = "integration" // the account is at fault: pause it, keep its jobs
+	ClassUnknown     Class = "unknown"     // the request was written and no answer came: uncertain
+)
+
+// Outcome is what one attempt came to.
+type Outcome struct {
+	Class      Class
+	MessageID  string        // the provider's id, when accepted
+	Code       string        // stable short code: the provider's or ours
+	Reason     string        // the provider's words, shortened, without secrets
+	RetryAfter time.Duration // the provider's wish; 0 when it had none
+	Took       time.Duration // how long the call took
+	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
+}
+
+// Attempt is one finished call for a delivery, to be recorded.
+type Attempt struct {
+	TenantID      string
+	DeliveryID    string
+	IntegrationID string
+	Number        int
+	Outcome       Outcome
+	At            time.Time
+
+	// What send has decided by the outcome and the integration's policy:
+	Next  Status    // Sent, Queued, Failed or Uncertain
+	Due   time.Time // for Queued: not before
+	Dead  bool      // for Failed: it ran out of attempts and is a dead letter
+	Check time.Time // when to look it up at the provider if no receipt has come; zero for never
+}
+
+// Evidence is what a provider says of a delivery later: a receipt from a webhook, or the answer of a look-up.
+type Evidence struct {
+	IntegrationID string
+	MessageID     string // the provider's id from its answer to the send, if the evidence carries it
+	MessageKey    string // the id that its webhooks use
+	Status        Status // Sent, Delivered, Read or Failed; empty when it only joins the two ids
+	Code          string // for Failed
+	Reason        string
+	At            time.Time // by the provider's clock; zero when it did not say
+}
