@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"peal/internal/peal"
+)
+
+// Streams.
+const (
+	Deliveries = "DELIVERIES" // jobs: work queue, one per delivery
+	Callbacks  = "CALLBACKS"  // raw webhooks: work queue, synced before the webhook is answered
+)
+
+// Subjects of the streams.
+const (
+	DeliverSubjects  = "deliver.>"
+	LaterSubjects    = "later.>"
+	CallbackSubjects = "callback.>"
+)
+
+// Partition is the only one while an integration has a single queue.
+const Partition = 0
+
+// DeliverSubject is where the job of a delivery stands. One message per subject: a second job is refused.
+func DeliverSubject(integrationID string, partition int, deliveryID string) string {
+	return fmt.Sprintf("deliver.%s.%d.%s", integrationID, partition, deliveryID)
+}
+
+// DeliverFilter matches all jobs of one integration's partition.
+func DeliverFilter(integrationID string, partition int) string {
+	return fmt.Sprintf("deliver.%s.%d.*", integrationID, partition)
+}
+
+// LaterSubject is where a job waits for its time.
+func LaterSubject(deliveryID string) string { return "later." + deliveryID }
+
+// CallbackSubject is where an integration's webhooks are kept until they are folded in.
+func CallbackSubject(integrationID string) string { return "callback." + integrationID }
+
+// DeliveryOf takes the delivery's id from a subject that DeliverSubject or LaterSubject made.
+func DeliveryOf(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }
+
+// Job is a hint that a delivery is to be sent: now, or when it is due.
+type Job struct {
+	IntegrationID string
+	DeliveryID    string
+	Due           time.Time // zero or past: now
+}
+
+// Submission is what accept hands to the records: a notification with its planned deliveries.
+type Submission struct {
+	Notification peal.Notification
+	Deliveries   []peal.Delivery
+	Key          string   // idempotency key within the tenant; empty: none
+	BodyHash     [32]byte // of the request in canonical form
+	Answer       []byte   // what the first request is answered, and every repeat
+}
+
+// Jobs are those that a submission asks for.
+func (s *Submission) Jobs() []Job {
+	jobs := make([]Job, 0, len(s.Deliveries))
+	for i := range s.Deliveries {
+		if d := &s.Deliveries[i]; d.Status == peal.Queued {
+			jobs = append(jobs, Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Due: d.DueAt})
+		}
+	}
+	return jobs
+}
+
+// Verdict is what the records made of a submission.
+type Verdict struct {
+	Answer   []byte // the first answer to this key, byte for byte
+	Replayed bool   // an earlier request had the same key and body; nothing was written
+	Conflict bool   // an earlier request had the same key and another body; nothing was written
+}
+
+// Claimed is what became of the deliveries that send asked for.
+type Claimed struct {
+	Ready []peal.Delivery // now Sending, and nobody else's
+	Rest  []peal.Delivery // as they are: not due yet, expired, done, canceled, or found in Sending
+}
+
+// InFlight is a row that ought to have a job.
+type InFlight struct {
+	TenantID      string
+	IntegrationID string
+	DeliveryID    string
+	Status        peal.Status
+	DueAt         time.Time
+	ExpiresAt     time.Time
+	CreatedAt     time.Time
+}
+
+// Callback is a webhook as it came in.
+type Callback struct {
+	IntegrationID string
+	ReceivedAt    time.Time
+	Header        http.Header
+	Body          []byte
+}
+
+// Unkeyed is a sent delivery that is to be looked up at its provider.
+type Unkeyed struct {
+	TenantID   string
+	DeliveryID string
+	MessageID  string
+	Status     peal.Status
+	SentAt     time.Time
+	CheckAt    time.Time
+}

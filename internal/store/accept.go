@@ -1,0 +1,126 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// IdempotencyWindow is how long a key stands for its first request.
+const IdempotencyWindow = 24 * time.Hour
+
+const (
+	sqlFindKey = `SELECT body_hash, answer FROM idempotency WHERE tenant_id = ? AND key = ? AND created_at > ?`
+	sqlPutKey  = `INSERT INTO idempotency (tenant_id, key, notification_id, body_hash, answer, created_at)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, key) DO UPDATE SET notification_id = excluded.notification_id,
+		body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at`
+	sqlPutNotification = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
+		metadata, send_at, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	sqlPutDelivery = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
+		recipient, user_id, payload, status, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+// Accept writes notifications with their deliveries, all or none of the call, and returns once they are on disk. A
+// submission whose key was used within IdempotencyWindow writes nothing: its verdict is the first answer, or a conflict.
+func (s *Store) Accept(ctx context.Context, subs []pipeline.Submission) ([]pipeline.Verdict, error) {
+	verdicts := make([]pipeline.Verdict, len(subs))
+	err := s.write(ctx, func(t *tx) error {
+		for i := range subs {
+			v, err := acceptOne(t, &subs[i])
+			if err != nil {
+				return fmt.Errorf("accept: %w", err)
+			}
+			verdicts[i] = v
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return verdicts, nil
+}
+
+func acceptOne(t *tx, sub *pipeline.Submission) (pipeline.Verdict, error) {
+	n := &sub.Notification
+	if sub.Key != "" {
+		v, found, err := findKey(t, sub)
+		if err != nil || found {
+			return v, err
+		}
+		err = t.exec(sqlPutKey, n.TenantID, sub.Key, n.ID, sub.BodyHash[:], sub.Answer, n.CreatedAt.UnixMicro())
+		if err != nil {
+			return v, fmt.Errorf("write idempotency key: %w", err)
+		}
+	}
+	err := t.exec(sqlPutNotification, n.TenantID, n.ID, text(n.Phone), text(n.UserID), text(n.EventType), micros(n.EventAt),
+		text(string(n.Metadata)), micros(n.SendAt), micros(n.ExpiresAt), n.CreatedAt.UnixMicro())
+	if err != nil {
+		return pipeline.Verdict{}, fmt.Errorf("write notification: %w", err)
+	}
+	for i := range sub.Deliveries {
+		if err := putDelivery(t, &sub.Deliveries[i]); err != nil {
+			return pipeline.Verdict{}, err
+		}
+	}
+	return pipeline.Verdict{Answer: sub.Answer}, nil
+}
+
+func findKey(t *tx, sub *pipeline.Submission) (v pipeline.Verdict, found bool, err error) {
+	row, err := t.row(sqlFindKey, sub.Notification.TenantID, sub.Key,
+		sub.Notification.CreatedAt.Add(-IdempotencyWindow).UnixMicro())
+	if err != nil {
+		return v, false, err
+	}
+	var hash, answer []byte
+	switch err := row.Scan(&hash, &answer); {
+	case errors.Is(err, sql.ErrNoRows):
+		return v, false, nil
+	case err != nil:
+		return v, false, fmt.Errorf("read idempotency key: %w", err)
+	case !bytes.Equal(hash, sub.BodyHash[:]):
+		return pipeline.Verdict{Conflict: true}, true, nil
+	default:
+		return pipeline.Verdict{Answer: answer, Replayed: true}, true, nil
+	}
+}
+
+func putDelivery(t *tx, d *peal.Delivery) error {
+	err := t.exec(sqlPutDelivery, d.TenantID, d.ID, d.NotificationID, d.IntegrationID, d.Channel, d.Recipient,
+		text(d.UserID), string(d.Payload), string(d.Status), text(d.ErrorCode), text(d.ErrorReason),
+		d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(), micros(d.DueAt), micros(d.ExpiresAt), micros(d.EndedAt))
+	if err != nil {
+		return fmt.Errorf("write delivery: %w", err)
+	}
+	return nil
+}
+
+// Notification gives a notification and its deliveries, as the log has them now.
+func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error) {
+	from, to, err := peal.DeliveryRange(id)
+	if err != nil {
+		return nil, nil, peal.Errorf(peal.NotFound, "there is no such notification")
+	}
+	n := &peal.Notification{TenantID: tenantID, ID: id}
+	err = s.reads.QueryRowContext(ctx, `SELECT phone, user_id, event_type, event_at, metadata, send_at, expires_at, created_at
+		FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id).Scan(opt[string]{&n.Phone},
+		opt[string]{&n.UserID}, opt[string]{&n.EventType}, at{&n.EventAt}, opt[json.RawMessage]{&n.Metadata},
+		at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
+	if err != nil {
+		return nil, nil, notFound(err, "notification")
+	}
+	rows, err := s.reads.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM communications_log
+		WHERE tenant_id = ? AND delivery_id BETWEEN ? AND ? AND notification_id = ? ORDER BY delivery_id`, tenantID, from, to, id)
+	ds, err := collect(rows, err, scanDelivery)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	return n, ds, nil
+}

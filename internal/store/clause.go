@@ -1,0 +1,49 @@
+package store
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// clause gathers the conditions of a WHERE with their arguments; values never become part of the text.
+type clause struct {
+	parts []string
+	args  []any
+}
+
+func (c *clause) and(cond string, args ...any) {
+	c.parts = append(c.parts, cond)
+	c.args = append(c.args, args...)
+}
+
+func (c *clause) equal(column, value string) {
+	if value != "" {
+		c.and(column+" = ?", value)
+	}
+}
+
+func (c *clause) in(column string, values []string) {
+	if values == nil {
+		return
+	}
+	list, err := json.Marshal(values)
+	if err != nil {
+		list = []byte("[]") // strings always marshal
+	}
+	c.and(column+" IN (SELECT value FROM json_each(?))", string(list))
+}
+
+func (c *clause) since(column string, t time.Time) {
+	if !t.IsZero() {
+		c.and(column+" >= ?", t.UnixMicro())
+	}
+}
+
+func (c *clause) until(column string, t time.Time) {
+	if !t.IsZero() {
+		c.and(column+" < ?", t.UnixMicro())
+	}
+}
+
+func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }

@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// DeadFilter chooses dead letters of a tenant; empty fields match everything.
+type DeadFilter struct {
+	IDs           []string
+	IntegrationID string
+	ErrorCode     string
+	Since, Until  time.Time // by the time that they died
+}
+
+// DeadGroup counts the dead letters of one integration and error code.
+type DeadGroup struct {
+	IntegrationID  string
+	ErrorCode      string
+	Count          int64
+	Oldest, Newest time.Time
+	Sample         peal.Delivery
+}
+
+func (f *DeadFilter) where(tenantID string) *clause {
+	c := &clause{}
+	c.and("tenant_id = ? AND dead_at IS NOT NULL", tenantID)
+	c.in("delivery_id", f.IDs)
+	c.equal("integration_id", f.IntegrationID)
+	c.equal("error_code", f.ErrorCode)
+	c.since("dead_at", f.Since)
+	c.until("dead_at", f.Until)
+	return c
+}
+
+// DeadGroups groups a tenant's dead letters by integration and error code, the largest group first.
+func (s *Store) DeadGroups(ctx context.Context, tenantID string) ([]DeadGroup, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, error_code, COUNT(*), MIN(dead_at), MAX(dead_at),
+		MAX(delivery_id) FROM communications_log WHERE tenant_id = ? AND dead_at IS NOT NULL
+		GROUP BY integration_id, error_code ORDER BY COUNT(*) DESC, integration_id LIMIT 1000`, tenantID)
+	groups, err := collect(rows, err, func(row scanner, g *DeadGroup) error {
+		return row.Scan(&g.IntegrationID, opt[string]{&g.ErrorCode}, &g.Count, at{&g.Oldest}, at{&g.Newest}, &g.Sample.ID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group dead letters: %w", err)
+	}
+	ids := make([]string, len(groups))
+	for i := range groups {
+		ids[i] = groups[i].Sample.ID
+	}
+	samples, err := s.deliveriesByID(ctx, tenantID, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range groups {
+		groups[i].Sample = samples[groups[i].Sample.ID]
+	}
+	return groups, nil
+}
+
+func (s *Store) deliveriesByID(ctx context.Context, tenantID string, ids []string) (map[string]peal.Delivery, error) {
+	c := &clause{}
+	c.and("tenant_id = ?", tenantID)
+	c.in("delivery_id", ids)
+	rows, err := s.reads.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM communications_log WHERE `+c.sql(), c.args...)
+	all, err := collect(rows, err, scanDelivery)
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	byID := make(map[string]peal.Delivery, len(all))
+	for _, d := range all {
+		byID[d.ID] = d
+	}
+	return byID, nil
+}
+
+// DeadCounts tells how many dead letters the filter chooses, and how many of these have expired.
+func (s *Store) DeadCounts(ctx context.Context, tenantID string, f DeadFilter) (matched, expired int64, err error) {
+	c := f.where(tenantID)
+	args := append([]any{s.now().UnixMicro()}, c.args...)
+	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? THEN 1 END)
+		FROM communications_log WHERE `+c.sql(), args...).Scan(&matched, &expired)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	return matched, expired, nil
+}
+
+// Redrive queues up to limit dead letters again, oldest first: same id, same history, a fresh budget of attempts. With
+// spacing they fall due one after the other. Expired ones are left alone. It gives the jobs to publish.
+func (s *Store) Redrive(ctx context.Context, tenantID string, f DeadFilter, limit int, spacing time.Duration) ([]pipeline.Job, error) {
+	var jobs []pipeline.Job
+	err := s.write(ctx, func(t *tx) error {
+		jobs = nil
+		now := s.now()
+		c := f.where(tenantID)
+		c.and("(expires_at IS NULL OR expires_at > ?)", now.UnixMicro())
+		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
+			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
+		if jobs, err = collect(rows, err, scanJob); err != nil {
+			return fmt.Errorf("choose dead letters: %w", err)
+		}
+		for i := range jobs {
+			if spacing > 0 {
+				jobs[i].Due = now.Add(time.Duration(i) * spacing)
+			}
+			if err := requeue(t, tenantID, &jobs[i], now, peal.EventRedriven, ""); err != nil {
+				return fmt.Errorf("re-drive: %w", err)
+			}
+		}
+		return nil
+	})
+	return jobs, err
+}
+
+func scanJob(row scanner, j *pipeline.Job) error { return row.Scan(&j.DeliveryID, &j.IntegrationID) }
+
+// requeue gives an ended or uncertain delivery a fresh budget of attempts.
+func requeue(t *tx, tenantID string, j *pipeline.Job, now time.Time, why peal.EventType, note string) error {
+	err := t.exec(`UPDATE communications_log SET status = 'queued', round = attempts, dead_at = NULL, ended_at = NULL,
+		due_at = ?1, check_at = NULL, updated_at = ?2 WHERE tenant_id = ?3 AND delivery_id = ?4`,
+		micros(j.Due), now.UnixMicro(), tenantID, j.DeliveryID)
+	if err != nil {
+		return err
+	}
+	return putEvent(t, &peal.Event{DeliveryID: j.DeliveryID, At: now, Type: why, Status: peal.Queued, Detail: note})
+}
+
+// Discard lets go of up to limit dead letters: they stay failed, and nobody is asked about them any more.
+func (s *Store) Discard(ctx context.Context, tenantID string, f DeadFilter, limit int) (int64, error) {
+	var done int64
+	err := s.write(ctx, func(t *tx) error {
+		done = 0
+		now := s.now()
+		c := f.where(tenantID)
+		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
+			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
+		jobs, err := collect(rows, err, scanJob)
+		if err != nil {
+			return fmt.Errorf("choose dead letters: %w", err)
+		}
+		for _, j := range jobs {
+			err := t.exec(`UPDATE communications_log SET dead_at = NULL, updated_at = ? WHERE tenant_id = ? AND delivery_id = ?`,
+				now.UnixMicro(), tenantID, j.DeliveryID)
+			if err == nil {
+				err = putEvent(t, &peal.Event{DeliveryID: j.DeliveryID, At: now, Type: peal.EventDiscarded, Status: peal.Failed})
+			}
+			if err != nil {
+				return fmt.Errorf("discard: %w", err)
+			}
+			done++
+		}
+		return nil
+	})
+	return done, err
+}
+
+// Resolve is a person's word on an uncertain delivery: it was sent, it failed, or it is to be sent again (then the job
+// to publish is given). It fails with NotUncertain, or TooLate for a resend of what has expired.
+func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (job *pipeline.Job, err error) {
+	var refused error
+	err = s.write(ctx, func(t *tx) error {
+		job, refused = nil, nil
+		now := s.now()
+		row, err := t.row(sqlReadAny, tenantID, id)
+		if err != nil {
+			return err
+		}
+		var d peal.Delivery
+		switch err := scanDelivery(row, &d); {
+		case errors.Is(err, sql.ErrNoRows):
+			refused = peal.Errorf(peal.NotFound, "there is no such delivery")
+			return nil
+		case err != nil:
+			return err
+		case d.Status != peal.Uncertain:
+			refused = peal.Errorf(peal.NotUncertain, "its status is %s", d.Status)
+			return nil
+		case as == peal.Queued && d.Expired(now):
+			refused = peal.Errorf(peal.TooLate, "it expired at %s", d.ExpiresAt.Format(time.RFC3339))
+			return nil
+		case as == peal.Queued:
+			job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID}
+			return requeue(t, tenantID, job, now, peal.EventResolved, note)
+		}
+		return settle(t, &d, as, note, now)
+	})
+	return job, errors.Join(err, refused)
+}
+
+const sqlReadAny = `SELECT ` + deliveryColumns + ` FROM communications_log WHERE tenant_id = ? AND delivery_id = ?`
+
+func settle(t *tx, d *peal.Delivery, as peal.Status, note string, now time.Time) error {
+	err := t.exec(`UPDATE communications_log SET status = ?1, updated_at = ?2, check_at = NULL,
+		sent_at = CASE WHEN ?1 = 'sent' THEN COALESCE(sent_at, ?2) ELSE sent_at END,
+		ended_at = CASE WHEN ?1 = 'failed' THEN ?2 END WHERE tenant_id = ?3 AND delivery_id = ?4`,
+		string(as), now.UnixMicro(), d.TenantID, d.ID)
+	if err != nil {
+		return fmt.Errorf("resolve: %w", err)
+	}
+	return putEvent(t, &peal.Event{DeliveryID: d.ID, At: now, Type: peal.EventResolved, Status: as, Detail: note})
+}

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"peal/internal/peal"
+)
+
+const (
+	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
+		WHERE integration_id = ? AND message_key = ? LIMIT 1`
+	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
+		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? LIMIT 1`
+	// Times are the smallest that was told, so that the order of receipts does not matter.
+	sqlApply = `UPDATE communications_log SET status = ?1, flag = COALESCE(?2, flag), updated_at = ?3,
+		sent_at      = CASE WHEN ?4 = 'sent' THEN COALESCE(sent_at, ?5) ELSE sent_at END,
+		delivered_at = CASE WHEN ?4 = 'delivered' THEN MIN(COALESCE(delivered_at, ?5), ?5) ELSE delivered_at END,
+		read_at      = CASE WHEN ?4 = 'read' THEN MIN(COALESCE(read_at, ?5), ?5) ELSE read_at END,
+		ended_at     = CASE WHEN ?1 = 'failed' THEN COALESCE(ended_at, ?5) WHEN ?6 THEN NULL ELSE ended_at END,
+		error_code   = CASE WHEN ?1 = 'failed' AND ?4 = 'failed' THEN ?7
+			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_code END,
+		error_reason = CASE WHEN ?1 = 'failed' AND ?4 = 'failed' THEN ?8
+			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_reason END,
+		dead_at      = CASE WHEN ?6 THEN NULL ELSE dead_at END,
+		due_at       = CASE WHEN ?1 IN ('queued', 'sending') THEN due_at END,
+		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL THEN check_at END
+		WHERE tenant_id = ?9 AND delivery_id = ?10`
+	sqlPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	sqlParkedOf = `SELECT status, code, reason, occurred_at, received_at FROM unmatched
+		WHERE integration_id = ? AND ref = ?`
+	sqlUnpark = `DELETE FROM unmatched WHERE integration_id = ? AND ref = ?`
+	sqlSetKey = `UPDATE communications_log SET message_key = ?,
+		check_at = CASE WHEN status IN ('sent', 'uncertain') THEN check_at END WHERE tenant_id = ? AND delivery_id = ?`
+)
+
+// Folded is what evidence came to, in counts.
+type Folded struct {
+	Moved  map[peal.Status]int // deliveries that reached the state
+	Parked int                 // of messages that no row knows yet
+}
+
+// row is the little that folding needs to know of a delivery.
+type foundRow struct {
+	tenantID, deliveryID, key string
+	status                    peal.Status
+	sentAt                    time.Time
+}
+
+// Fold brings evidence into the rows: states only move forward, what was told before changes nothing, and what no row
+// knows yet is parked until one does. A delivery's row ends the same in whatever order its evidence comes.
+func (s *Store) Fold(ctx context.Context, tenantID string, evidence []peal.Evidence) (Folded, error) {
+	var f Folded
+	err := s.write(ctx, func(t *tx) error {
+		f = Folded{Moved: map[peal.Status]int{}}
+		for i := range evidence {
+			if err := foldOne(t, &f, tenantID, &evidence[i], s.now()); err != nil {
+				return fmt.Errorf("fold: %w", err)
+			}
+		}
+		return nil
+	})
+	return f, err
+}
+
+func foldOne(t *tx, f *Folded, tenantID string, e *peal.Evidence, now time.Time) error {
+	row, found, err := find(t, tenantID, e)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return park(t, f, e, now)
+	}
+	if e.MessageKey != "" && row.key == "" {
+		if row, err = learnKey(t, f, row, e, now); err != nil {
+			return err
+		}
+	}
+	return apply(t, f, &row, e, now)
+}
+
+// find looks for the row: by the key that webhooks use, or by the id of the send's answer.
+func find(t *tx, tenantID string, e *peal.Evidence) (r foundRow, found bool, err error) {
+	if e.MessageKey != "" {
+		r, found, err = findBy(t, sqlByKey, e.IntegrationID, e.MessageKey)
+	}
+	if err == nil && !found && e.MessageID != "" {
+		r, found, err = findBy(t, sqlByID, tenantID, e.MessageID, e.IntegrationID)
+	}
+	return r, found, err
+}
+
+func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error) {
+	row, err := t.row(query, args...)
+	if err != nil {
+		return r, false, err
+	}
+	err = row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt})
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+func park(t *tx, f *Folded, e *peal.Evidence, now time.Time) error {
+	ref := "key:" + e.MessageKey
+	if e.MessageKey == "" {
+		ref = "id:" + e.MessageID
+	}
+	if e.Status == "" || ref == "id:" {
+		return nil // it tells nothing that could be matched later
+	}
+	f.Parked++
+	t.parked = nil
+	return t.exec(sqlPark, e.IntegrationID, ref, string(e.Status), text(e.Code), text(e.Reason), micros(e.At), now.UnixMicro())
+}
+
+// learnKey joins the id of the send's answer to the key of the webhooks, and brings in what was parked under the key.
+func learnKey(t *tx, f *Folded, r foundRow, e *peal.Evidence, now time.Time) (foundRow, error) {
+	if err := t.exec(sqlSetKey, e.MessageKey, r.tenantID, r.deliveryID); err != nil {
+		return r, fmt.Errorf("write message key: %w", err)
+	}
+	r.key = e.MessageKey
+	err := putEvent(t, &peal.Event{DeliveryID: r.deliveryID, At: now, Type: peal.EventKey, Detail: "message key " + e.MessageKey})
+	if err != nil {
+		return r, err
+	}
+	if err := unpark(t, f, &r, e.IntegrationID, "key:"+e.MessageKey, now); err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+// matchParked brings in what was parked under a ref that a row has just learned.
+func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now time.Time) error {
+	any, err := t.hasParked(integrationID)
+	if err != nil || !any {
+		return err
+	}
+	r, found, err := findBy(t, `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
+		WHERE tenant_id = ? AND delivery_id = ?`, tenantID, deliveryID)
+	if err != nil || !found {
+		return err
+	}
+	f := Folded{Moved: map[peal.Status]int{}}
+	return unpark(t, &f, &r, integrationID, ref, now)
+}
+
+// hasParked asks once per transaction whether anything of the integration is parked: mostly nothing is.
+func (t *tx) hasParked(integrationID string) (bool, error) {
+	if has, ok := t.parked[integrationID]; ok {
+		return has, nil
+	}
+	row, err := t.row(`SELECT EXISTS (SELECT 1 FROM unmatched WHERE integration_id = ?)`, integrationID)
+	if err != nil {
+		return false, err
+	}
+	var has bool
+	if err := row.Scan(&has); err != nil {
+		return false, fmt.Errorf("look for parked evidence: %w", err)
+	}
+	if t.parked == nil {
+		t.parked = map[string]bool{}
+	}
+	t.parked[integrationID] = has
+	return has, nil
+}
+
+func unpark(t *tx, f *Folded, r *foundRow, integrationID, ref string, now time.Time) error {
+	rows, err := t.query(sqlParkedOf, integrationID, ref)
+	parked, err := collect(rows, err, func(row scanner, e *peal.Evidence) error {
+		var received time.Time
+		return row.Scan(&e.Status, opt[string]{&e.Code}, opt[string]{&e.Reason}, at{&e.At}, at{&received})
+	})
+	if err != nil || len(parked) == 0 {
+		return err
+	}
+	for i := range parked {
+		parked[i].IntegrationID = integrationID
+		if err := apply(t, f, r, &parked[i], now); err != nil {
+			return err
+		}
+	}
+	return t.exec(sqlUnpark, integrationID, ref)
+}
+
+// apply moves one row by one piece of evidence.
+func apply(t *tx, f *Folded, r *foundRow, e *peal.Evidence, now time.Time) error {
+	if e.Status == "" {
+		return nil
+	}
+	next, flagged := r.status.After(e.Status)
+	occurred := e.At
+	if occurred.IsZero() {
+		occurred = now
+	}
+	var flag any
+	if flagged {
+		flag = peal.FlagReceiptAfterEnd
+	}
+	err := t.exec(sqlApply, string(next), flag, now.UnixMicro(), string(e.Status), occurred.UnixMicro(), flagged,
+		text(e.Code), text(e.Reason), r.tenantID, r.deliveryID)
+	if err != nil {
+		return fmt.Errorf("write receipt: %w", err)
+	}
+	if next != r.status {
+		f.Moved[next]++
+		r.status = next
+	}
+	return putEvent(t, &peal.Event{
+		DeliveryID: r.deliveryID, At: now, Type: peal.EventReceipt, Status: e.Status, Code: e.Code, Detail: e.Reason, OccurredAt: e.At,
+	})
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"peal/internal/pipeline"
+)
+
+// InFlight gives up to limit rows that ought to have a job, after the given place in the order of integration and
+// delivery; start with two empty texts.
+func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, integration_id, delivery_id, status, due_at, expires_at, created_at
+		FROM communications_log INDEXED BY log_in_flight
+		WHERE status IN ('queued', 'sending', 'uncertain') AND (integration_id, delivery_id) > (?, ?)
+		ORDER BY integration_id, delivery_id LIMIT ?`, afterIntegration, afterDelivery, limit)
+	all, err := collect(rows, err, func(row scanner, f *pipeline.InFlight) error {
+		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is in flight: %w", err)
+	}
+	return all, nil
+}
+
+// Depth is how much an integration has in flight.
+type Depth struct {
+	IntegrationID string
+	Queued        int64
+	Uncertain     int64
+	Dead          int64
+	Oldest        time.Time // when the oldest queued one was accepted
+}
+
+// DueChecks gives up to limit sent deliveries of an integration to look up at the provider: those whose time has come,
+// or with all set every one whose message key is not known, the longest waiting first.
+func (s *Store) DueChecks(ctx context.Context, integrationID string, all bool, after time.Time, limit int) ([]pipeline.Unkeyed, error) {
+	cond, args := "check_at <= ?", []any{integrationID, s.now().UnixMicro()}
+	if all {
+		cond, args = "check_at > ? AND message_key IS NULL", []any{integrationID, after.UnixMicro()}
+	}
+	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, delivery_id, message_id, status, sent_at, check_at
+		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND `+cond+
+		` ORDER BY check_at LIMIT ?`, append(args, limit)...)
+	found, err := collect(rows, err, func(row scanner, u *pipeline.Unkeyed) error {
+		return row.Scan(&u.TenantID, &u.DeliveryID, opt[string]{&u.MessageID}, &u.Status, at{&u.SentAt}, at{&u.CheckAt})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is to be looked up: %w", err)
+	}
+	return found, nil
+}
+
+// SetChecks moves the next look-up of deliveries; a zero time ends them.
+func (s *Store) SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error {
+	return s.write(ctx, func(t *tx) error {
+		for i := range rows {
+			err := t.exec(`UPDATE communications_log SET check_at = ? WHERE tenant_id = ? AND delivery_id = ? AND check_at IS NOT NULL`,
+				micros(rows[i].CheckAt), rows[i].TenantID, rows[i].DeliveryID)
+			if err != nil {
+				return fmt.Errorf("move look-up: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// Parked counts the integration's evidence that waits for a row.
+func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err error) {
+	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM unmatched WHERE integration_id = ? AND given_up_at IS NULL`,
+		integrationID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count parked evidence: %w", err)
+	}
+	return n, nil
+}
+
+// Depths tells for every integration what it has in flight and how many dead letters.
+func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, COUNT(CASE WHEN status <> 'uncertain' THEN 1 END),
+		COUNT(CASE WHEN status = 'uncertain' THEN 1 END), 0, MIN(CASE WHEN status <> 'uncertain' THEN created_at END)
+		FROM communications_log INDEXED BY log_in_flight WHERE status IN ('queued', 'sending', 'uncertain') GROUP BY integration_id
+		UNION ALL SELECT integration_id, 0, 0, COUNT(*), NULL FROM communications_log INDEXED BY log_dead
+		WHERE dead_at IS NOT NULL GROUP BY integration_id`)
+	all, err := collect(rows, err, func(row scanner, d *Depth) error {
+		return row.Scan(&d.IntegrationID, &d.Queued, &d.Uncertain, &d.Dead, at{&d.Oldest})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("measure queues: %w", err)
+	}
+	return all, nil
+}
+
+// Unreadable keeps a webhook that could not be understood; the body is sealed by the caller.
+func (s *Store) Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error {
+	return s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO unreadable (integration_id, received_at, reason, body) VALUES (?, ?, ?, ?)`,
+			integrationID, received.UnixMicro(), reason, sealed)
+	})
+}
+
+// Sweep gives up on evidence parked before the time, and forgets idempotency keys that no longer stand. It works in
+// small steps, so that nobody waits for it, and tells how much evidence it gave up on.
+func (s *Store) Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error) {
+	now := s.now()
+	err = s.write(ctx, func(t *tx) error {
+		givenUp, err = t.affect(`UPDATE unmatched SET given_up_at = ? WHERE given_up_at IS NULL AND received_at < ?`,
+			now.UnixMicro(), parkedBefore.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("give up on parked evidence: %w", err)
+	}
+	for {
+		var n int64
+		err := s.write(ctx, func(t *tx) error {
+			n, err = t.affect(`DELETE FROM idempotency WHERE (tenant_id, key) IN
+				(SELECT tenant_id, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 500)`,
+				now.Add(-IdempotencyWindow).UnixMicro())
+			return err
+		})
+		if err != nil {
+			return givenUp, fmt.Errorf("forget old idempotency keys: %w", err)
+		}
+		if n < 500 {
+			return givenUp, nil
+		}
+	}
+}

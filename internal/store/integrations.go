@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"peal/internal/peal"
+)
+
+// Integration is an integration as it is kept: its secrets sealed.
+type Integration struct {
+	ID        string
+	TenantID  string
+	Name      string
+	Kind      string
+	Channel   string
+	Settings  json.RawMessage
+	Secrets   []byte
+	Pause     *peal.Pause
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+const integrationColumns = `integration_id, tenant_id, name, kind, channel, settings, secrets, pause_code, pause_reason,
+	paused_at, paused_until, version, created_at, updated_at`
+
+func scanIntegration(row scanner, in *Integration) error {
+	var p peal.Pause
+	err := row.Scan(&in.ID, &in.TenantID, &in.Name, &in.Kind, &in.Channel, opt[json.RawMessage]{&in.Settings}, &in.Secrets,
+		opt[peal.PauseCode]{&p.Code}, opt[string]{&p.Reason}, at{&p.Since}, at{&p.Until}, &in.Version, at{&in.CreatedAt}, at{&in.UpdatedAt})
+	if p.Code != "" {
+		in.Pause = &p
+	}
+	return err
+}
+
+// Integrations gives every integration of every tenant that is not deleted.
+func (s *Store) Integrations(ctx context.Context) ([]Integration, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT `+integrationColumns+` FROM integrations WHERE deleted_at IS NULL ORDER BY integration_id`)
+	all, err := collect(rows, err, scanIntegration)
+	if err != nil {
+		return nil, fmt.Errorf("read integrations: %w", err)
+	}
+	return all, nil
+}
+
+// CreateIntegration writes an integration; Conflict when the tenant has one of that name.
+func (s *Store) CreateIntegration(ctx context.Context, in *Integration) error {
+	var clash bool
+	err := s.write(ctx, func(t *tx) error {
+		err := t.exec(`INSERT INTO integrations (integration_id, tenant_id, name, kind, channel, settings, secrets, version,
+			created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8)`, in.ID, in.TenantID, in.Name, in.Kind,
+			in.Channel, string(in.Settings), in.Secrets, in.CreatedAt.UnixMicro())
+		clash = isUnique(err)
+		if clash {
+			return nil
+		}
+		return err
+	})
+	if err == nil && clash {
+		return peal.Errorf(peal.Conflict, "there is an integration named %q already", in.Name)
+	}
+	return err
+}
+
+// isUnique tells whether a unique index refused a row.
+func isUnique(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
+}
+
+// UpdateIntegration writes name, settings and secrets over those of the version that in has, and lifts any pause.
+// Conflict when somebody else was quicker, or the name is taken.
+func (s *Store) UpdateIntegration(ctx context.Context, in *Integration) error {
+	var n int64
+	var clash bool
+	err := s.write(ctx, func(t *tx) (err error) {
+		n, err = t.affect(`UPDATE integrations SET name = ?, settings = ?, secrets = ?, pause_code = NULL, pause_reason = NULL,
+			paused_at = NULL, paused_until = NULL, version = version + 1, updated_at = ?
+			WHERE tenant_id = ? AND integration_id = ? AND version = ? AND deleted_at IS NULL`, in.Name, string(in.Settings),
+			in.Secrets, s.now().UnixMicro(), in.TenantID, in.ID, in.Version)
+		if clash = isUnique(err); clash {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("update integration: %w", err)
+	case clash:
+		return peal.Errorf(peal.Conflict, "there is an integration named %q already", in.Name)
+	case n == 0:
+		return peal.Errorf(peal.Conflict, "the integration was changed or deleted meanwhile; read it again")
+	}
+	return nil
+}
+
+// SetPause pauses an integration, or with nil resumes it. With version not 0 it does so only if that is still the
+// integration's version: a failure under old credentials must not pause the new ones. It tells whether it did.
+func (s *Store) SetPause(ctx context.Context, id string, version int64, p *peal.Pause) (bool, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		var code, reason, since, until any
+		if p != nil {
+			code, reason, since, until = string(p.Code), text(p.Reason), micros(p.Since), micros(p.Until)
+		}
+		n, err = t.affect(`UPDATE integrations SET pause_code = ?1, pause_reason = ?2, paused_at = ?3, paused_until = ?4
+			WHERE integration_id = ?5 AND (?6 = 0 OR version = ?6) AND deleted_at IS NULL`, code, reason, since, until, id, version)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("pause integration: %w", err)
+	}
+	return n > 0, nil
+}
+
+// DeleteIntegration deletes an integration and cancels what waits in it. It tells how many deliveries it canceled.
+func (s *Store) DeleteIntegration(ctx context.Context, tenantID, id string) (canceled int, err error) {
+	var gone bool
+	err = s.write(ctx, func(t *tx) error {
+		canceled = 0
+		n, err := t.affect(`UPDATE integrations SET deleted_at = ?, version = version + 1 WHERE tenant_id = ? AND integration_id = ?
+			AND deleted_at IS NULL`, s.now().UnixMicro(), tenantID, id)
+		if gone = n == 0; err != nil || gone {
+			return err
+		}
+		rows, err := t.query(`SELECT delivery_id FROM communications_log INDEXED BY log_in_flight
+			WHERE integration_id = ? AND status IN ('queued', 'sending', 'uncertain') AND status = 'queued'`, id)
+		waiting, err := collect(rows, err, func(row scanner, id *string) error { return row.Scan(id) })
+		if err != nil {
+			return err
+		}
+		for _, d := range waiting {
+			ok, err := cancelOne(t, tenantID, d, "its integration was deleted", s.now())
+			if err != nil {
+				return err
+			}
+			if ok {
+				canceled++
+			}
+		}
+		return nil
+	})
+	if err == nil && gone {
+		err = peal.Errorf(peal.NotFound, "there is no such integration")
+	}
+	return canceled, err
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"peal/internal/peal"
+)
+
+// What an attempt may change: only a row that is still waiting for its word. A receipt that was quicker has moved it
+// on, and then only the provider's id is added.
+const (
+	sqlRecordSent = `UPDATE communications_log SET
+		status = CASE WHEN status IN ('sending', 'queued', 'uncertain') THEN 'sent' ELSE status END,
+		message_id = ?1, sent_at = COALESCE(sent_at, ?2), updated_at = ?2, due_at = NULL, error_code = NULL, error_reason = NULL,
+		check_at = CASE WHEN status IN ('sending', 'queued', 'uncertain', 'sent') OR message_key IS NULL THEN ?3 END
+		WHERE tenant_id = ?4 AND delivery_id = ?5`
+	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = attempts - ?1, due_at = ?2,
+		error_code = ?3, error_reason = ?4, updated_at = ?5
+		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
+	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', error_code = ?1, error_reason = ?2, dead_at = ?3,
+		ended_at = ?4, updated_at = ?4, due_at = NULL
+		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
+	sqlRecordUncertain = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
+		check_at = ?3, updated_at = ?4, due_at = NULL
+		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
+	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', error_code = COALESCE(error_code, 'expired'),
+		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1
+		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
+	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
+		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+)
+
+// Record writes what attempts came to, with their place in the timeline.
+func (s *Store) Record(ctx context.Context, attempts []peal.Attempt) error {
+	return s.write(ctx, func(t *tx) error {
+		for i := range attempts {
+			if err := recordOne(t, &attempts[i]); err != nil {
+				return fmt.Errorf("record: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+func recordOne(t *tx, a *peal.Attempt) error {
+	o, now := &a.Outcome, a.At.UnixMicro()
+	var err error
+	switch a.Next {
+	case peal.Sent:
+		err = t.exec(sqlRecordSent, text(o.MessageID), now, micros(a.Check), a.TenantID, a.DeliveryID)
+		if err == nil && o.MessageID != "" {
+			err = matchParked(t, a.IntegrationID, "id:"+o.MessageID, a.TenantID, a.DeliveryID, a.At)
+		}
+	case peal.Queued:
+		unused := 0
+		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration {
+			unused = 1
+		}
+		err = t.exec(sqlRecordRetry, unused, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID)
+	case peal.Failed:
+		var dead any
+		if a.Dead {
+			dead = now
+		}
+		err = t.exec(sqlRecordFailed, text(o.Code), text(o.Reason), dead, now, a.TenantID, a.DeliveryID)
+	case peal.Uncertain:
+		err = t.exec(sqlRecordUncertain, text(o.Code), text(o.Reason), micros(a.Check), now, a.TenantID, a.DeliveryID)
+	case peal.Expired:
+		err = t.exec(sqlRecordExpired, now, a.TenantID, a.DeliveryID)
+	default:
+		return fmt.Errorf("an attempt cannot end as %q", a.Next)
+	}
+	if err != nil {
+		return err
+	}
+	return putEvent(t, &peal.Event{
+		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,
+		Code: o.Code, Detail: o.Reason, Took: o.Took,
+	})
+}
+
+// putEvent adds a fact to the timeline. Receipts stand once per status; anything else once per instant.
+func putEvent(t *tx, e *peal.Event) error {
+	mark := string(e.Type) + ":" + strconv.FormatInt(e.At.UnixMicro(), 36)
+	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
+		mark = string(e.Type) + ":" + string(e.Status)
+	}
+	var attempt, took any
+	if e.Attempt > 0 {
+		attempt = e.Attempt
+	}
+	if e.Took > 0 {
+		took = e.Took.Microseconds()
+	}
+	err := t.exec(sqlPutEvent, e.DeliveryID, mark, e.At.UnixMicro(), string(e.Type), text(string(e.Status)), attempt,
+		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt))
+	if err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	return nil
+}
+
+// Expire ends those of the deliveries whose time is over, and tells how many.
+func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error) {
+	var total int64
+	err := s.write(ctx, func(t *tx) error {
+		total = 0
+		now := s.now()
+		for i := range rows {
+			n, err := t.affect(sqlRecordExpired+` AND expires_at <= ?1 AND status = 'queued'`, now.UnixMicro(), rows[i].TenantID, rows[i].ID)
+			if err != nil {
+				return fmt.Errorf("expire: %w", err)
+			}
+			if total += n; n == 0 {
+				continue
+			}
+			e := peal.Event{DeliveryID: rows[i].ID, At: now, Type: peal.EventExpired, Status: peal.Expired}
+			if err := putEvent(t, &e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return total, err
+}
+
+// Cancel ends the deliveries of a notification that still wait. It fails with NotCancelable when none could be: all
+// were sent, are being sent, or have ended otherwise; a second cancel is no error.
+func (s *Store) Cancel(ctx context.Context, tenantID, notificationID string) error {
+	n, deliveries, err := s.Notification(ctx, tenantID, notificationID)
+	if err != nil {
+		return err
+	}
+	var canceled int
+	err = s.write(ctx, func(t *tx) error {
+		canceled = 0
+		for i := range deliveries {
+			ok, err := cancelOne(t, n.TenantID, deliveries[i].ID, "canceled by request", s.now())
+			if err != nil {
+				return fmt.Errorf("cancel: %w", err)
+			}
+			if ok || deliveries[i].Status == peal.Canceled {
+				canceled++
+			}
+		}
+		return nil
+	})
+	if err == nil && canceled == 0 {
+		return peal.Errorf(peal.NotCancelable, "none of its deliveries is still queued")
+	}
+	return err
+}
+
+func cancelOne(t *tx, tenantID, deliveryID, why string, now time.Time) (bool, error) {
+	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', ended_at = ?1, updated_at = ?1, due_at = NULL
+		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status = 'queued'`, now.UnixMicro(), tenantID, deliveryID)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, putEvent(t, &peal.Event{
+		DeliveryID: deliveryID, At: now, Type: peal.EventCanceled, Status: peal.Canceled, Detail: why,
+	})
+}

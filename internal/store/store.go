@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrNewerSchema says that the database was written by a newer Peal than this one.
+var ErrNewerSchema = errors.New("the database has a newer schema than this binary knows; run the newer binary, or restore a backup made before the upgrade")
+
+// Config of a Store.
+type Config struct {
+	Path  string           // of the SQLite file; its folder must exist
+	Queue int              // writes that may wait for the writer, default 8192; further callers wait with their context
+	Now   func() time.Time // default time.Now
+	Log   *slog.Logger
+}
+
+// Store is the records. Create it with Open.
+type Store struct {
+	reads  *sql.DB
+	writer *writer
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+// Open opens the database, brings its schema up to date and starts the writer. It fails with ErrNewerSchema on a
+// database of a newer Peal.
+func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Queue == 0 {
+		cfg.Queue = 8192
+	}
+	if err := checkFolder(filepath.Dir(cfg.Path)); err != nil {
+		return nil, err
+	}
+	writes, err := open(cfg.Path, 1, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, writes.Close())
+		}
+	}()
+	if err := migrate(ctx, writes); err != nil {
+		return nil, err
+	}
+	reads, err := open(cfg.Path, 4, "&_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	w, err := startWriter(ctx, writes, cfg)
+	if err != nil {
+		return nil, errors.Join(err, reads.Close())
+	}
+	return &Store{reads: reads, writer: w, now: cfg.Now, log: cfg.Log}, nil
+}
+
+// Close finishes the writes that wait and closes the database.
+func (s *Store) Close() error {
+	return errors.Join(s.writer.stop(), s.reads.Close())
+}
+
+// Ping tells whether the database answers and takes writes.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.write(ctx, func(*tx) error { return nil })
+}
+
+func open(path string, conns int, extra string) (*sql.DB, error) {
+	dsn := "file:" + path + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)" + extra
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// checkFolder gives a better error than the driver's "unable to open database file".
+func checkFolder(dir string) error {
+	f, err := os.CreateTemp(dir, ".peal-write-test-*")
+	if err != nil {
+		return fmt.Errorf("the data folder cannot be written: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	p, err := goose.NewProvider(database.DialectSQLite3, db, dir)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	known := p.ListSources()
+	if newest := known[len(known)-1].Version; have > newest {
+		return fmt.Errorf("%w (schema %d, known up to %d)", ErrNewerSchema, have, newest)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	return nil
+}

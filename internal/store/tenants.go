@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"peal/internal/peal"
+)
+
+// Tenant is one customer of the installation.
+type Tenant struct {
+	ID        string
+	Name      string
+	Disabled  bool
+	CreatedAt time.Time
+}
+
+// CreateTenant writes a tenant; Conflict when the id is taken.
+func (s *Store) CreateTenant(ctx context.Context, tn Tenant) error {
+	var taken bool
+	err := s.write(ctx, func(t *tx) error {
+		n, err := t.affect(`INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
+			ON CONFLICT DO NOTHING`, tn.ID, tn.Name, tn.CreatedAt.UnixMicro())
+		taken = n == 0
+		return err
+	})
+	if err == nil && taken {
+		return peal.Errorf(peal.Conflict, "there is a tenant %q already", tn.ID)
+	}
+	return err
+}
+
+// UpdateTenant changes name or state; nil leaves as it is.
+func (s *Store) UpdateTenant(ctx context.Context, id string, name *string, disabled *bool) error {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		n, err = t.affect(`UPDATE tenants SET name = COALESCE(?, name), disabled = COALESCE(?, disabled), updated_at = ?
+			WHERE tenant_id = ?`, name, disabled, s.now().UnixMicro(), id)
+		return err
+	})
+	if err == nil && n == 0 {
+		return peal.Errorf(peal.NotFound, "there is no such tenant")
+	}
+	return err
+}
+
+func scanTenant(row scanner, t *Tenant) error {
+	return row.Scan(&t.ID, &t.Name, &t.Disabled, at{&t.CreatedAt})
+}
+
+// Tenant gives one tenant.
+func (s *Store) Tenant(ctx context.Context, id string) (t Tenant, err error) {
+	row := s.reads.QueryRowContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants WHERE tenant_id = ?`, id)
+	return t, notFound(scanTenant(row, &t), "tenant")
+}
+
+// Tenants gives all of them, by id.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants ORDER BY tenant_id`)
+	return collect(rows, err, scanTenant)
+}
+
+// Key is an API key, without its secret.
+type Key struct {
+	ID        string
+	TenantID  string
+	Name      string
+	Hash      []byte // SHA-256 of the secret part
+	Scopes    []string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt time.Time
+	Disabled  bool // the tenant is
+}
+
+const keyColumns = `key_id, k.tenant_id, k.name, hash, scopes, k.created_at, expires_at, revoked_at, t.disabled
+	FROM api_keys k JOIN tenants t ON t.tenant_id = k.tenant_id`
+
+func scanKey(row scanner, k *Key) error {
+	var scopes string
+	err := row.Scan(&k.ID, &k.TenantID, &k.Name, &k.Hash, &scopes, at{&k.CreatedAt}, at{&k.ExpiresAt}, at{&k.RevokedAt}, &k.Disabled)
+	k.Scopes = strings.Split(scopes, ",")
+	return err
+}
+
+// CreateKey writes an API key.
+func (s *Store) CreateKey(ctx context.Context, k Key) error {
+	return s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO api_keys (key_id, tenant_id, name, hash, scopes, created_at, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`, k.ID, k.TenantID, k.Name, k.Hash, strings.Join(k.Scopes, ","),
+			k.CreatedAt.UnixMicro(), micros(k.ExpiresAt))
+	})
+}
+
+// Key gives a key by its id, whatever its tenant: its secret is yet to be compared.
+func (s *Store) Key(ctx context.Context, id string) (k Key, err error) {
+	row := s.reads.QueryRowContext(ctx, `SELECT `+keyColumns+` WHERE key_id = ?`, id)
+	return k, notFound(scanKey(row, &k), "key")
+}
+
+// Keys gives a tenant's keys, the revoked too.
+func (s *Store) Keys(ctx context.Context, tenantID string) ([]Key, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT `+keyColumns+` WHERE k.tenant_id = ? ORDER BY key_id`, tenantID)
+	return collect(rows, err, scanKey)
+}
+
+// RevokeKey makes a tenant's key worthless; a second time is no error.
+func (s *Store) RevokeKey(ctx context.Context, tenantID, id string) error {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		n, err = t.affect(`UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE tenant_id = ? AND key_id = ?`,
+			s.now().UnixMicro(), tenantID, id)
+		return err
+	})
+	if err == nil && n == 0 {
+		return peal.Errorf(peal.NotFound, "there is no such key")
+	}
+	return err
+}
+
+// User is a person the tenant wants to reach.
+type User struct {
+	ID        string
+	Phone     string
+	UpdatedAt time.Time
+}
+
+// PutUser writes the full truth about a user.
+func (s *Store) PutUser(ctx context.Context, tenantID string, u User) error {
+	return s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO users (tenant_id, user_id, phone, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
+			ON CONFLICT (tenant_id, user_id) DO UPDATE SET phone = excluded.phone, updated_at = excluded.updated_at`,
+			tenantID, u.ID, text(u.Phone), u.UpdatedAt.UnixMicro())
+	})
+}
+
+// User gives a tenant's user.
+func (s *Store) User(ctx context.Context, tenantID, id string) (u User, err error) {
+	u.ID = id
+	err = s.reads.QueryRowContext(ctx, `SELECT phone, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`,
+		tenantID, id).Scan(opt[string]{&u.Phone}, at{&u.UpdatedAt})
+	return u, notFound(err, "user")
+}
+
+// UserPhone gives a user's phone number; empty when there is no such user, or none is known.
+func (s *Store) UserPhone(ctx context.Context, tenantID, id string) (string, error) {
+	u, err := s.User(ctx, tenantID, id)
+	if peal.KindOf(err) == peal.NotFound {
+		return "", nil
+	}
+	return u.Phone, err
+}
+
+// DeleteUser forgets a user; what was accepted for them stays.
+func (s *Store) DeleteUser(ctx context.Context, tenantID, id string) error {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		n, err = t.affect(`DELETE FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	if n == 0 {
+		return peal.Errorf(peal.NotFound, "there is no such user")
+	}
+	return nil
+}
