@@ -1,0 +1,3 @@
+module peal/bench
+
+go 1.26.8
