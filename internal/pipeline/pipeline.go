@@ -112,3 +112,17 @@ type Unkeyed struct {
 	SentAt     time.Time
 	CheckAt    time.Time
 }
+
+// Message is one message of a stream, to be acknowledged when its work is on disk.
+type Message interface {
+	Subject() string
+	Data() []byte
+	Ack() error // it is done; the stream may forget it
+	Nak() error // it is not done; give it to somebody, soon
+}
+
+// Feed is a flow of messages. Stop ends it and gives back what was not taken from C; C is closed then.
+type Feed struct {
+	C    <-chan Message
+	Stop func()
+}

@@ -1,0 +1,87 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"peal/internal/pipeline"
+)
+
+// soonest is what "later" must at least be: schedules fire on whole seconds, so less is now.
+const soonest = 50 * time.Millisecond
+
+// Publish hands out jobs without waiting for the broker's word. One that is lost is given again by the ledger, since
+// its row is on disk.
+func (s *Stream) Publish(jobs []pipeline.Job) {
+	for i := range jobs {
+		if _, err := s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
+			s.publishFailed(s.js, nil, err)
+			return // the broker is away or drowning; the ledger brings the rest when it is back
+		}
+	}
+}
+
+// Ensure sees to it that each of the jobs stands in its stream, and tells how many did not stand there before.
+func (s *Stream) Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error) {
+	futures := make([]jetstream.PubAckFuture, len(jobs))
+	for i := range jobs {
+		if futures[i], err = s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
+			return added, fmt.Errorf("publish job: %w", err)
+		}
+	}
+	for _, f := range futures {
+		select {
+		case <-f.Ok():
+			added++
+		case err := <-f.Err():
+			if !stands(err) {
+				return added, fmt.Errorf("publish job: %w", err)
+			}
+		case <-ctx.Done():
+			return added, fmt.Errorf("publish job: %w", ctx.Err())
+		}
+	}
+	return added, nil
+}
+
+// jobMessage makes the message of a job: for now in the queue, or as a schedule that puts it there at its time. Either
+// is refused when one stands.
+func jobMessage(j *pipeline.Job) *nats.Msg {
+	subject := pipeline.DeliverSubject(j.IntegrationID, pipeline.Partition, j.DeliveryID)
+	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}}
+	if time.Until(j.Due) > soonest {
+		m.Subject = pipeline.LaterSubject(j.DeliveryID)
+		// The broker cuts the time to the whole second, so it is rounded up: never early.
+		at := j.Due.Add(time.Second - 1).Truncate(time.Second)
+		m.Header[jetstream.ScheduleHeader] = []string{"@at " + at.UTC().Format(time.RFC3339)}
+		m.Header[jetstream.ScheduleTargetHeader] = []string{subject}
+	}
+	return m
+}
+
+// stands tells whether a publish was refused because there is such a job already.
+func stands(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+func (s *Stream) publishFailed(_ jetstream.JetStream, _ *nats.Msg, err error) {
+	if stands(err) || s.closed.Load() {
+		return
+	}
+	s.log.Warn("job not published; the ledger will bring it back", "error", err)
+	s.lost()
+}
+
+// Keep appends a webhook and returns once it is synced to disk.
+func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) error {
+	if _, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed); err != nil {
+		return fmt.Errorf("keep webhook: %w", err)
+	}
+	return nil
+}
