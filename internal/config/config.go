@@ -1,0 +1,144 @@
+// Package config holds what an installation of Peal can be told: plain data, its defaults and its checks.
+//
+// The tags of [Config] are the one source for the flags of `peal serve`, the PEAL_* environment variables,
+// the optional file and docs/config.md. A flag wins over the environment, the environment over the file,
+// the file over the default.
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:generate go test . -run TestDocs -update
+
+// Config is everything that `peal serve` can be told. The tags are read by kong and by [Fields]; the fields
+// that kong is to leave alone are the secrets, which never stand on a command line.
+type Config struct {
+	Listen    string `name:"listen" env:"PEAL_LISTEN" default:"127.0.0.1:7325" placeholder:"ADDR" help:"Address to serve the API on, host:port."`
+	Data      string `name:"data" env:"PEAL_DATA" default:"peal-data" placeholder:"DIR" help:"Folder of the database and the broker; made when it is not there."`
+	PublicURL string `name:"public-url" env:"PEAL_PUBLIC_URL" placeholder:"URL" help:"Where providers reach this server, the base of webhook URLs. Default: http:// and the address listened on."`
+
+	MasterKey       Secret `kong:"-" env:"PEAL_MASTER_KEY" help:"Key that seals the integrations' credentials: 32 bytes as base64 or hex, such as openssl rand -base64 32 makes. Required, here or by file."`
+	MasterKeyFile   string `name:"master-key-file" env:"PEAL_MASTER_KEY_FILE" placeholder:"FILE" help:"File that holds the master key."`
+	OperatorKey     Secret `kong:"-" env:"PEAL_OPERATOR_KEY" help:"API key of the installation's operator, who makes tenants: at least 24 characters. Required, here or by file."`
+	OperatorKeyFile string `name:"operator-key-file" env:"PEAL_OPERATOR_KEY_FILE" placeholder:"FILE" help:"File that holds the operator key."`
+
+	MetricsOpen          bool     `name:"metrics-open" env:"PEAL_METRICS_OPEN" help:"Answer /metrics without the operator key."`
+	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR,..." help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
+
+	LogLevel  string `name:"log-level" env:"PEAL_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error."`
+	LogFormat string `name:"log-format" env:"PEAL_LOG_FORMAT" default:"json" placeholder:"FORMAT" help:"How to log: json or text."`
+
+	DrainTimeout  time.Duration `name:"drain-timeout" env:"PEAL_DRAIN_TIMEOUT" default:"20s" placeholder:"DURATION" help:"How long a stopping server waits for calls in flight."`
+	MaxBodyBytes  int64         `name:"max-body-bytes" env:"PEAL_MAX_BODY_BYTES" default:"1048576" placeholder:"BYTES" help:"Largest body of a request."`
+	MaxBatchBytes int64         `name:"max-batch-bytes" env:"PEAL_MAX_BATCH_BYTES" default:"8388608" placeholder:"BYTES" help:"Largest body of a batch."`
+	AcceptQueue   int           `name:"accept-queue" env:"PEAL_ACCEPT_QUEUE" default:"4096" placeholder:"COUNT" help:"Requests that may wait for the writer; more are answered 503."`
+	LedgerEvery   time.Duration `name:"ledger-every" env:"PEAL_LEDGER_EVERY" default:"30s" placeholder:"DURATION" help:"How often the ledger compares rows in flight with jobs."`
+}
+
+// Default returns a Config with every default set; the secrets are missing.
+func Default() Config {
+	var c Config
+	v := reflect.ValueOf(&c).Elem()
+	for _, f := range Fields() {
+		if f.Default != "" {
+			setDefault(v.Field(f.index), f)
+		}
+	}
+	return c
+}
+
+// setDefault puts f's default into v. A default that does not parse is a fault in the tags above.
+func setDefault(v reflect.Value, f Field) {
+	var err error
+	switch v.Interface().(type) {
+	case string:
+		v.SetString(f.Default)
+	case time.Duration:
+		var d time.Duration
+		d, err = time.ParseDuration(f.Default)
+		v.SetInt(int64(d))
+	case int, int64:
+		var n int64
+		n, err = strconv.ParseInt(f.Default, 10, 64)
+		v.SetInt(n)
+	default:
+		err = fmt.Errorf("no default for a %s", v.Type())
+	}
+	if err != nil {
+		panic("config: " + f.Env + ": " + err.Error())
+	}
+}
+
+// Field is one field of Config as its tags tell it.
+type Field struct {
+	Flag        string // without the dashes; empty for a secret, which has no flag
+	Env         string // also the key in the file
+	Default     string
+	Placeholder string
+	Help        string
+
+	index int
+}
+
+// Fields lists the fields of Config in their order.
+func Fields() []Field {
+	t := reflect.TypeFor[Config]()
+	fields := make([]Field, 0, t.NumField())
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		fields = append(fields, Field{
+			Flag:        tag.Get("name"),
+			Env:         tag.Get("env"),
+			Default:     tag.Get("default"),
+			Placeholder: tag.Get("placeholder"),
+			Help:        tag.Get("help"),
+			index:       i,
+		})
+	}
+	return fields
+}
+
+// ExternalURL is the base of webhook URLs, without a slash at its end: PublicURL, or http:// and bound, the
+// address that the server really listens on (Listen when bound is empty).
+func (c *Config) ExternalURL(bound string) string {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	addr := cmp.Or(bound, c.Listen)
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+	return u.String()
+}
+
+// PrivateNetworks parses AllowPrivateNetworks; a single address counts as a network of one.
+func (c *Config) PrivateNetworks() ([]netip.Prefix, error) {
+	prefixes := make([]netip.Prefix, 0, len(c.AllowPrivateNetworks))
+	for _, s := range c.AllowPrivateNetworks {
+		s = strings.TrimSpace(s)
+		if addr, err := netip.ParseAddr(s); err == nil {
+			prefixes = append(prefixes, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network such as 10.1.0.0/16", s)
+		}
+		prefixes = append(prefixes, p.Masked())
+	}
+	return prefixes, nil
+}

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+)
+
+func valid() Config {
+	c := Default()
+	c.MasterKey = Secret(hex.EncodeToString(testKey()))
+	c.OperatorKey = Secret(strings.Repeat("k", MinOperatorKey))
+	return c
+}
+
+func TestValidateAccepts(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	c.PublicURL = "https://peal.example.com/base"
+	c.AllowPrivateNetworks = []string{"127.0.0.0/8"}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		set  func(*Config)
+		want string
+	}{
+		{func(c *Config) { c.Listen = "7325" }, "--listen (PEAL_LISTEN): "},
+		{func(c *Config) { c.Listen = "127.0.0.1:http" }, "--listen (PEAL_LISTEN): "},
+		{func(c *Config) { c.Data = " " }, "--data (PEAL_DATA): "},
+		{func(c *Config) { c.PublicURL = "peal.example.com" }, "--public-url (PEAL_PUBLIC_URL): "},
+		{func(c *Config) { c.PublicURL = "https://a@b/?x" }, "--public-url (PEAL_PUBLIC_URL): "},
+		{func(c *Config) { c.MasterKey = "" }, "PEAL_MASTER_KEY (or --master-key-file): it is not set; make one"},
+		{func(c *Config) { c.OperatorKey = "" }, "PEAL_OPERATOR_KEY (or --operator-key-file): it is not set; make one"},
+		{func(c *Config) { c.OperatorKey = "tooshort" }, "it has 8 characters and must have at least 24"},
+		{func(c *Config) { c.OperatorKey += " x" }, "visible ASCII"},
+		{func(c *Config) { c.AllowPrivateNetworks = []string{"10.0.0.0/33"} }, "--allow-private-networks (PEAL_ALLOW_PRIVATE_NETWORKS): "},
+		{func(c *Config) { c.LogLevel = "loud" }, "--log-level (PEAL_LOG_LEVEL): \"loud\" is not known; use one of debug, info, warn, error"},
+		{func(c *Config) { c.LogFormat = "" }, "--log-format (PEAL_LOG_FORMAT): "},
+		{func(c *Config) { c.DrainTimeout = -time.Second }, "--drain-timeout (PEAL_DRAIN_TIMEOUT): -1s is out of bounds; use 0s to 1h0m0s"},
+		{func(c *Config) { c.MaxBodyBytes = 10 }, "--max-body-bytes (PEAL_MAX_BODY_BYTES): "},
+		{func(c *Config) { c.MaxBatchBytes = 1 << 40 }, "--max-batch-bytes (PEAL_MAX_BATCH_BYTES): "},
+		{func(c *Config) { c.AcceptQueue = 0 }, "--accept-queue (PEAL_ACCEPT_QUEUE): "},
+		{func(c *Config) { c.LedgerEvery = 0 }, "--ledger-every (PEAL_LEDGER_EVERY): "},
+	} {
+		c := valid()
+		tt.set(&c)
+		err := c.Validate()
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v, want one line with %q", err, tt.want)
+		}
+	}
+}
+
+func TestValidateReportsAll(t *testing.T) {
+	t.Parallel()
+	err := new(Config).Validate()
+	for _, f := range []string{"listen", "data", "PEAL_MASTER_KEY", "PEAL_OPERATOR_KEY", "log-level", "log-format", "accept-queue", "ledger-every"} {
+		if !strings.Contains(err.Error(), f) {
+			t.Errorf("%s is missing in:\n%v", f, err)
+		}
+	}
+}
