@@ -45,6 +45,7 @@ type Attempt struct {
 
 // Evidence is what a provider says of a delivery later: a receipt from a webhook, or the answer of a look-up.
 type Evidence struct {
+	TenantID      string
 	IntegrationID string
 	MessageID     string // the provider's id from its answer to the send, if the evidence carries it
 	MessageKey    string // the id that its webhooks use

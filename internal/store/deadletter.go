@@ -11,24 +11,7 @@ import (
 	"peal/internal/pipeline"
 )
 
-// DeadFilter chooses dead letters of a tenant; empty fields match everything.
-type DeadFilter struct {
-	IDs           []string
-	IntegrationID string
-	ErrorCode     string
-	Since, Until  time.Time // by the time that they died
-}
-
-// DeadGroup counts the dead letters of one integration and error code.
-type DeadGroup struct {
-	IntegrationID  string
-	ErrorCode      string
-	Count          int64
-	Oldest, Newest time.Time
-	Sample         peal.Delivery
-}
-
-func (f *DeadFilter) where(tenantID string) *clause {
+func deadWhere(f *peal.DeadFilter, tenantID string) *clause {
 	c := &clause{}
 	c.and("tenant_id = ? AND dead_at IS NOT NULL", tenantID)
 	c.in("delivery_id", f.IDs)
@@ -40,11 +23,11 @@ func (f *DeadFilter) where(tenantID string) *clause {
 }
 
 // DeadGroups groups a tenant's dead letters by integration and error code, the largest group first.
-func (s *Store) DeadGroups(ctx context.Context, tenantID string) ([]DeadGroup, error) {
+func (s *Store) DeadGroups(ctx context.Context, tenantID string) ([]peal.DeadGroup, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, error_code, COUNT(*), MIN(dead_at), MAX(dead_at),
 		MAX(delivery_id) FROM communications_log WHERE tenant_id = ? AND dead_at IS NOT NULL
 		GROUP BY integration_id, error_code ORDER BY COUNT(*) DESC, integration_id LIMIT 1000`, tenantID)
-	groups, err := collect(rows, err, func(row scanner, g *DeadGroup) error {
+	groups, err := collect(rows, err, func(row scanner, g *peal.DeadGroup) error {
 		return row.Scan(&g.IntegrationID, opt[string]{&g.ErrorCode}, &g.Count, at{&g.Oldest}, at{&g.Newest}, &g.Sample.ID)
 	})
 	if err != nil {
@@ -81,8 +64,8 @@ func (s *Store) deliveriesByID(ctx context.Context, tenantID string, ids []strin
 }
 
 // DeadCounts tells how many dead letters the filter chooses, and how many of these have expired.
-func (s *Store) DeadCounts(ctx context.Context, tenantID string, f DeadFilter) (matched, expired int64, err error) {
-	c := f.where(tenantID)
+func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error) {
+	c := deadWhere(&f, tenantID)
 	args := append([]any{s.now().UnixMicro()}, c.args...)
 	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? THEN 1 END)
 		FROM communications_log WHERE `+c.sql(), args...).Scan(&matched, &expired)
@@ -94,12 +77,12 @@ func (s *Store) DeadCounts(ctx context.Context, tenantID string, f DeadFilter) (
 
 // Redrive queues up to limit dead letters again, oldest first: same id, same history, a fresh budget of attempts. With
 // spacing they fall due one after the other. Expired ones are left alone. It gives the jobs to publish.
-func (s *Store) Redrive(ctx context.Context, tenantID string, f DeadFilter, limit int, spacing time.Duration) ([]pipeline.Job, error) {
+func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, spacing time.Duration) ([]pipeline.Job, error) {
 	var jobs []pipeline.Job
 	err := s.write(ctx, func(t *tx) error {
 		jobs = nil
 		now := s.now()
-		c := f.where(tenantID)
+		c := deadWhere(&f, tenantID)
 		c.and("(expires_at IS NULL OR expires_at > ?)", now.UnixMicro())
 		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
@@ -133,12 +116,12 @@ func requeue(t *tx, tenantID string, j *pipeline.Job, now time.Time, why peal.Ev
 }
 
 // Discard lets go of up to limit dead letters: they stay failed, and nobody is asked about them any more.
-func (s *Store) Discard(ctx context.Context, tenantID string, f DeadFilter, limit int) (int64, error) {
+func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter, limit int) (int64, error) {
 	var done int64
 	err := s.write(ctx, func(t *tx) error {
 		done = 0
 		now := s.now()
-		c := f.where(tenantID)
+		c := deadWhere(&f, tenantID)
 		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
 		jobs, err := collect(rows, err, scanJob)

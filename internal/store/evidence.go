@@ -38,12 +38,6 @@ const (
 		check_at = CASE WHEN status IN ('sent', 'uncertain') THEN check_at END WHERE tenant_id = ? AND delivery_id = ?`
 )
 
-// Folded is what evidence came to, in counts.
-type Folded struct {
-	Moved  map[peal.Status]int // deliveries that reached the state
-	Parked int                 // of messages that no row knows yet
-}
-
 // row is the little that folding needs to know of a delivery.
 type foundRow struct {
 	tenantID, deliveryID, key string
@@ -53,12 +47,12 @@ type foundRow struct {
 
 // Fold brings evidence into the rows: states only move forward, what was told before changes nothing, and what no row
 // knows yet is parked until one does. A delivery's row ends the same in whatever order its evidence comes.
-func (s *Store) Fold(ctx context.Context, tenantID string, evidence []peal.Evidence) (Folded, error) {
-	var f Folded
+func (s *Store) Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error) {
+	var f peal.Folded
 	err := s.write(ctx, func(t *tx) error {
-		f = Folded{Moved: map[peal.Status]int{}}
+		f = peal.Folded{Moved: map[peal.Status]int{}}
 		for i := range evidence {
-			if err := foldOne(t, &f, tenantID, &evidence[i], s.now()); err != nil {
+			if err := foldOne(t, &f, &evidence[i], s.now()); err != nil {
 				return fmt.Errorf("fold: %w", err)
 			}
 		}
@@ -67,8 +61,8 @@ func (s *Store) Fold(ctx context.Context, tenantID string, evidence []peal.Evide
 	return f, err
 }
 
-func foldOne(t *tx, f *Folded, tenantID string, e *peal.Evidence, now time.Time) error {
-	row, found, err := find(t, tenantID, e)
+func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
+	row, found, err := find(t, e)
 	if err != nil {
 		return err
 	}
@@ -84,12 +78,12 @@ func foldOne(t *tx, f *Folded, tenantID string, e *peal.Evidence, now time.Time)
 }
 
 // find looks for the row: by the key that webhooks use, or by the id of the send's answer.
-func find(t *tx, tenantID string, e *peal.Evidence) (r foundRow, found bool, err error) {
+func find(t *tx, e *peal.Evidence) (r foundRow, found bool, err error) {
 	if e.MessageKey != "" {
 		r, found, err = findBy(t, sqlByKey, e.IntegrationID, e.MessageKey)
 	}
 	if err == nil && !found && e.MessageID != "" {
-		r, found, err = findBy(t, sqlByID, tenantID, e.MessageID, e.IntegrationID)
+		r, found, err = findBy(t, sqlByID, e.TenantID, e.MessageID, e.IntegrationID)
 	}
 	return r, found, err
 }
@@ -106,7 +100,7 @@ func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error
 	return r, err == nil, err
 }
 
-func park(t *tx, f *Folded, e *peal.Evidence, now time.Time) error {
+func park(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 	ref := "key:" + e.MessageKey
 	if e.MessageKey == "" {
 		ref = "id:" + e.MessageID
@@ -120,7 +114,7 @@ func park(t *tx, f *Folded, e *peal.Evidence, now time.Time) error {
 }
 
 // learnKey joins the id of the send's answer to the key of the webhooks, and brings in what was parked under the key.
-func learnKey(t *tx, f *Folded, r foundRow, e *peal.Evidence, now time.Time) (foundRow, error) {
+func learnKey(t *tx, f *peal.Folded, r foundRow, e *peal.Evidence, now time.Time) (foundRow, error) {
 	if err := t.exec(sqlSetKey, e.MessageKey, r.tenantID, r.deliveryID); err != nil {
 		return r, fmt.Errorf("write message key: %w", err)
 	}
@@ -146,7 +140,7 @@ func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now tim
 	if err != nil || !found {
 		return err
 	}
-	f := Folded{Moved: map[peal.Status]int{}}
+	f := peal.Folded{Moved: map[peal.Status]int{}}
 	return unpark(t, &f, &r, integrationID, ref, now)
 }
 
@@ -170,7 +164,7 @@ func (t *tx) hasParked(integrationID string) (bool, error) {
 	return has, nil
 }
 
-func unpark(t *tx, f *Folded, r *foundRow, integrationID, ref string, now time.Time) error {
+func unpark(t *tx, f *peal.Folded, r *foundRow, integrationID, ref string, now time.Time) error {
 	rows, err := t.query(sqlParkedOf, integrationID, ref)
 	parked, err := collect(rows, err, func(row scanner, e *peal.Evidence) error {
 		var received time.Time
@@ -189,7 +183,7 @@ func unpark(t *tx, f *Folded, r *foundRow, integrationID, ref string, now time.T
 }
 
 // apply moves one row by one piece of evidence.
-func apply(t *tx, f *Folded, r *foundRow, e *peal.Evidence, now time.Time) error {
+func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, now time.Time) error {
 	if e.Status == "" {
 		return nil
 	}

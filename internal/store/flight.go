@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"peal/internal/peal"
 	"peal/internal/pipeline"
 )
 
@@ -22,15 +23,6 @@ func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery st
 		return nil, fmt.Errorf("read what is in flight: %w", err)
 	}
 	return all, nil
-}
-
-// Depth is how much an integration has in flight.
-type Depth struct {
-	IntegrationID string
-	Queued        int64
-	Uncertain     int64
-	Dead          int64
-	Oldest        time.Time // when the oldest queued one was accepted
 }
 
 // DueChecks gives up to limit sent deliveries of an integration to look up at the provider: those whose time has come,
@@ -77,13 +69,13 @@ func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err er
 }
 
 // Depths tells for every integration what it has in flight and how many dead letters.
-func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
+func (s *Store) Depths(ctx context.Context) ([]peal.Depth, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, COUNT(CASE WHEN status <> 'uncertain' THEN 1 END),
 		COUNT(CASE WHEN status = 'uncertain' THEN 1 END), 0, MIN(CASE WHEN status <> 'uncertain' THEN created_at END)
 		FROM communications_log INDEXED BY log_in_flight WHERE status IN ('queued', 'sending', 'uncertain') GROUP BY integration_id
 		UNION ALL SELECT integration_id, 0, 0, COUNT(*), NULL FROM communications_log INDEXED BY log_dead
 		WHERE dead_at IS NOT NULL GROUP BY integration_id`)
-	all, err := collect(rows, err, func(row scanner, d *Depth) error {
+	all, err := collect(rows, err, func(row scanner, d *peal.Depth) error {
 		return row.Scan(&d.IntegrationID, &d.Queued, &d.Uncertain, &d.Dead, at{&d.Oldest})
 	})
 	if err != nil {

@@ -5,30 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"peal/internal/peal"
 )
 
-// Integration is an integration as it is kept: its secrets sealed.
-type Integration struct {
-	ID        string
-	TenantID  string
-	Name      string
-	Kind      string
-	Channel   string
-	Settings  json.RawMessage
-	Secrets   []byte
-	Pause     *peal.Pause
-	Version   int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
-}
-
 const integrationColumns = `integration_id, tenant_id, name, kind, channel, settings, secrets, pause_code, pause_reason,
 	paused_at, paused_until, version, created_at, updated_at`
 
-func scanIntegration(row scanner, in *Integration) error {
+func scanIntegration(row scanner, in *peal.SealedIntegration) error {
 	var p peal.Pause
 	err := row.Scan(&in.ID, &in.TenantID, &in.Name, &in.Kind, &in.Channel, opt[json.RawMessage]{&in.Settings}, &in.Secrets,
 		opt[peal.PauseCode]{&p.Code}, opt[string]{&p.Reason}, at{&p.Since}, at{&p.Until}, &in.Version, at{&in.CreatedAt}, at{&in.UpdatedAt})
@@ -39,7 +23,7 @@ func scanIntegration(row scanner, in *Integration) error {
 }
 
 // Integrations gives every integration of every tenant that is not deleted.
-func (s *Store) Integrations(ctx context.Context) ([]Integration, error) {
+func (s *Store) Integrations(ctx context.Context) ([]peal.SealedIntegration, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT `+integrationColumns+` FROM integrations WHERE deleted_at IS NULL ORDER BY integration_id`)
 	all, err := collect(rows, err, scanIntegration)
 	if err != nil {
@@ -49,7 +33,7 @@ func (s *Store) Integrations(ctx context.Context) ([]Integration, error) {
 }
 
 // CreateIntegration writes an integration; Conflict when the tenant has one of that name.
-func (s *Store) CreateIntegration(ctx context.Context, in *Integration) error {
+func (s *Store) CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error {
 	var clash bool
 	err := s.write(ctx, func(t *tx) error {
 		err := t.exec(`INSERT INTO integrations (integration_id, tenant_id, name, kind, channel, settings, secrets, version,
@@ -74,7 +58,7 @@ func isUnique(err error) bool {
 
 // UpdateIntegration writes name, settings and secrets over those of the version that in has, and lifts any pause.
 // Conflict when somebody else was quicker, or the name is taken.
-func (s *Store) UpdateIntegration(ctx context.Context, in *Integration) error {
+func (s *Store) UpdateIntegration(ctx context.Context, in *peal.SealedIntegration) error {
 	var n int64
 	var clash bool
 	err := s.write(ctx, func(t *tx) (err error) {

@@ -8,23 +8,8 @@ import (
 	"peal/internal/peal"
 )
 
-// LogFilter chooses rows of the communications log; empty fields match everything.
-type LogFilter struct {
-	Recipient      string
-	MessageID      string // the provider's id, from its answer or as its webhooks name it
-	NotificationID string
-	IntegrationID  string
-	Channel        string
-	Status         peal.Status
-	Since, Until   time.Time // by the time that they were accepted
-	Dead           bool      // only dead letters
-	ErrorCode      string
-	Before         string // the last id of the page before; empty for the first page
-	Limit          int
-}
-
 // Deliveries gives a page of a tenant's log, newest first.
-func (s *Store) Deliveries(ctx context.Context, tenantID string, f LogFilter) ([]peal.Delivery, error) {
+func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error) {
 	c := &clause{}
 	c.and("tenant_id = ?", tenantID)
 	if f.NotificationID != "" {
@@ -43,7 +28,7 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f LogFilter) ([
 	c.equal("integration_id", f.IntegrationID)
 	c.equal("channel", f.Channel)
 	c.equal("error_code", f.ErrorCode)
-	f.status(c)
+	whereStatus(&f, c)
 	c.since("created_at", f.Since)
 	c.until("created_at", f.Until)
 	if f.Before != "" {
@@ -58,8 +43,8 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f LogFilter) ([
 	return page, nil
 }
 
-// status spells out the rare ends, so that SQLite sees that their partial index serves.
-func (f *LogFilter) status(c *clause) {
+// whereStatus spells out the rare ends, so that SQLite sees that their partial index serves.
+func whereStatus(f *peal.LogFilter, c *clause) {
 	switch f.Status {
 	case "":
 	case peal.Failed, peal.Skipped, peal.Canceled, peal.Expired, peal.Uncertain:

@@ -4,21 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"peal/internal/peal"
 )
 
-// Tenant is one customer of the installation.
-type Tenant struct {
-	ID        string
-	Name      string
-	Disabled  bool
-	CreatedAt time.Time
-}
-
 // CreateTenant writes a tenant; Conflict when the id is taken.
-func (s *Store) CreateTenant(ctx context.Context, tn Tenant) error {
+func (s *Store) CreateTenant(ctx context.Context, tn peal.Tenant) error {
 	var taken bool
 	err := s.write(ctx, func(t *tx) error {
 		n, err := t.affect(`INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
@@ -46,39 +37,26 @@ func (s *Store) UpdateTenant(ctx context.Context, id string, name *string, disab
 	return err
 }
 
-func scanTenant(row scanner, t *Tenant) error {
+func scanTenant(row scanner, t *peal.Tenant) error {
 	return row.Scan(&t.ID, &t.Name, &t.Disabled, at{&t.CreatedAt})
 }
 
 // Tenant gives one tenant.
-func (s *Store) Tenant(ctx context.Context, id string) (t Tenant, err error) {
+func (s *Store) Tenant(ctx context.Context, id string) (t peal.Tenant, err error) {
 	row := s.reads.QueryRowContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants WHERE tenant_id = ?`, id)
 	return t, notFound(scanTenant(row, &t), "tenant")
 }
 
 // Tenants gives all of them, by id.
-func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+func (s *Store) Tenants(ctx context.Context) ([]peal.Tenant, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants ORDER BY tenant_id`)
 	return collect(rows, err, scanTenant)
-}
-
-// Key is an API key, without its secret.
-type Key struct {
-	ID        string
-	TenantID  string
-	Name      string
-	Hash      []byte // SHA-256 of the secret part
-	Scopes    []string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	RevokedAt time.Time
-	Disabled  bool // the tenant is
 }
 
 const keyColumns = `key_id, k.tenant_id, k.name, hash, scopes, k.created_at, expires_at, revoked_at, t.disabled
 	FROM api_keys k JOIN tenants t ON t.tenant_id = k.tenant_id`
 
-func scanKey(row scanner, k *Key) error {
+func scanKey(row scanner, k *peal.Key) error {
 	var scopes string
 	err := row.Scan(&k.ID, &k.TenantID, &k.Name, &k.Hash, &scopes, at{&k.CreatedAt}, at{&k.ExpiresAt}, at{&k.RevokedAt}, &k.Disabled)
 	k.Scopes = strings.Split(scopes, ",")
@@ -86,7 +64,7 @@ func scanKey(row scanner, k *Key) error {
 }
 
 // CreateKey writes an API key.
-func (s *Store) CreateKey(ctx context.Context, k Key) error {
+func (s *Store) CreateKey(ctx context.Context, k peal.Key) error {
 	return s.write(ctx, func(t *tx) error {
 		return t.exec(`INSERT INTO api_keys (key_id, tenant_id, name, hash, scopes, created_at, expires_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?)`, k.ID, k.TenantID, k.Name, k.Hash, strings.Join(k.Scopes, ","),
@@ -95,13 +73,13 @@ func (s *Store) CreateKey(ctx context.Context, k Key) error {
 }
 
 // Key gives a key by its id, whatever its tenant: its secret is yet to be compared.
-func (s *Store) Key(ctx context.Context, id string) (k Key, err error) {
+func (s *Store) Key(ctx context.Context, id string) (k peal.Key, err error) {
 	row := s.reads.QueryRowContext(ctx, `SELECT `+keyColumns+` WHERE key_id = ?`, id)
 	return k, notFound(scanKey(row, &k), "key")
 }
 
 // Keys gives a tenant's keys, the revoked too.
-func (s *Store) Keys(ctx context.Context, tenantID string) ([]Key, error) {
+func (s *Store) Keys(ctx context.Context, tenantID string) ([]peal.Key, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT `+keyColumns+` WHERE k.tenant_id = ? ORDER BY key_id`, tenantID)
 	return collect(rows, err, scanKey)
 }
@@ -120,15 +98,8 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, id string) error {
 	return err
 }
 
-// User is a person the tenant wants to reach.
-type User struct {
-	ID        string
-	Phone     string
-	UpdatedAt time.Time
-}
-
 // PutUser writes the full truth about a user.
-func (s *Store) PutUser(ctx context.Context, tenantID string, u User) error {
+func (s *Store) PutUser(ctx context.Context, tenantID string, u peal.User) error {
 	return s.write(ctx, func(t *tx) error {
 		return t.exec(`INSERT INTO users (tenant_id, user_id, phone, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
 			ON CONFLICT (tenant_id, user_id) DO UPDATE SET phone = excluded.phone, updated_at = excluded.updated_at`,
@@ -137,7 +108,7 @@ func (s *Store) PutUser(ctx context.Context, tenantID string, u User) error {
 }
 
 // User gives a tenant's user.
-func (s *Store) User(ctx context.Context, tenantID, id string) (u User, err error) {
+func (s *Store) User(ctx context.Context, tenantID, id string) (u peal.User, err error) {
 	u.ID = id
 	err = s.reads.QueryRowContext(ctx, `SELECT phone, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`,
 		tenantID, id).Scan(opt[string]{&u.Phone}, at{&u.UpdatedAt})

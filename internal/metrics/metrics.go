@@ -1,0 +1,75 @@
+// Package metrics is what Peal counts for its operator, in Prometheus' terms. docs/operating.md says what to watch.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the counters of one process; every stage adds to its own.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	Accepted  *prometheus.CounterVec   // integration
+	Refused   *prometheus.CounterVec   // code
+	Replayed  prometheus.Counter       // idempotent repeats
+	Moved     *prometheus.CounterVec   // integration, status: deliveries that reached it
+	Attempts  *prometheus.CounterVec   // integration, outcome
+	CallTime  *prometheus.HistogramVec // integration
+	LimitWait *prometheus.HistogramVec // integration
+
+	Queued     *prometheus.GaugeVec // integration
+	OldestAge  *prometheus.GaugeVec // integration, seconds
+	Uncertain  *prometheus.GaugeVec // integration
+	Dead       *prometheus.GaugeVec // integration
+	Paused     *prometheus.GaugeVec // integration
+	Callbacks  *prometheus.CounterVec
+	Backlog    prometheus.Gauge // webhooks that wait to be folded in
+	Parked     prometheus.Counter
+	Unmatched  prometheus.Counter
+	Unreadable prometheus.Counter
+	Mended     prometheus.Counter // rows without a job that the ledger gave one
+}
+
+// New makes the metrics and their registry, with those of the Go runtime and the process.
+func New() *Metrics {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		r.MustRegister(g)
+		return g
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"integration"})
+		r.MustRegister(h)
+		return h
+	}
+	return &Metrics{
+		Registry:  r,
+		Accepted:  counter("peal_accepted_total", "Deliveries accepted and on disk.", "integration"),
+		Refused:   counter("peal_refused_total", "Notification requests refused, by code.", "code"),
+		Replayed:  counter("peal_replayed_total", "Requests answered from an earlier one with the same idempotency key.").WithLabelValues(),
+		Moved:     counter("peal_deliveries_total", "Deliveries that reached a status.", "integration", "status"),
+		Attempts:  counter("peal_attempts_total", "Calls to providers, by outcome.", "integration", "outcome"),
+		CallTime:  histogram("peal_call_seconds", "How long calls to providers took.", prometheus.ExponentialBuckets(0.001, 2, 16)),
+		LimitWait: histogram("peal_limiter_wait_seconds", "How long jobs waited for the integration's limit.", prometheus.ExponentialBuckets(0.0005, 4, 12)),
+
+		Queued:     gauge("peal_queue_depth", "Deliveries queued or being sent.", "integration"),
+		OldestAge:  gauge("peal_queue_oldest_age_seconds", "Age of the oldest delivery queued or being sent.", "integration"),
+		Uncertain:  gauge("peal_uncertain", "Deliveries whose outcome is unknown.", "integration"),
+		Dead:       gauge("peal_dead_letters", "Deliveries that ran out of attempts and wait for a person.", "integration"),
+		Paused:     gauge("peal_integration_paused", "1 while the integration does not send.", "integration"),
+		Callbacks:  counter("peal_callbacks_total", "Webhooks taken, by integration.", "integration"),
+		Backlog:    gauge("peal_callbacks_backlog", "Webhooks that wait to be folded into the records.").WithLabelValues(),
+		Parked:     counter("peal_receipts_parked_total", "Receipts of messages that no row knew yet.").WithLabelValues(),
+		Unmatched:  counter("peal_receipts_unmatched_total", "Receipts that were given up on: no row ever knew their message.").WithLabelValues(),
+		Unreadable: counter("peal_callbacks_unreadable_total", "Webhooks that could not be understood; they are kept.").WithLabelValues(),
+		Mended:     counter("peal_ledger_mended_total", "Deliveries in flight without a job that the ledger gave one.").WithLabelValues(),
+	}
+}

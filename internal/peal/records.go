@@ -1,0 +1,96 @@
+package peal
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Tenant is one customer of the installation.
+type Tenant struct {
+	ID        string
+	Name      string
+	Disabled  bool
+	CreatedAt time.Time
+}
+
+// Key is an API key, without its secret.
+type Key struct {
+	ID        string
+	TenantID  string
+	Name      string
+	Hash      []byte // SHA-256 of the secret part
+	Scopes    []string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt time.Time
+	Disabled  bool // the tenant is
+}
+
+// User is a person the tenant wants to reach.
+type User struct {
+	ID        string
+	Phone     string
+	UpdatedAt time.Time
+}
+
+// SealedIntegration is an integration as it is kept: its secrets sealed.
+type SealedIntegration struct {
+	ID        string
+	TenantID  string
+	Name      string
+	Kind      string
+	Channel   string
+	Settings  json.RawMessage
+	Secrets   []byte
+	Pause     *Pause
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// LogFilter chooses rows of the communications log; empty fields match everything.
+type LogFilter struct {
+	Recipient      string
+	MessageID      string // the provider's id, from its answer or as its webhooks name it
+	NotificationID string
+	IntegrationID  string
+	Channel        string
+	Status         Status
+	Since, Until   time.Time // by the time that they were accepted
+	Dead           bool      // only dead letters
+	ErrorCode      string
+	Before         string // the last id of the page before; empty for the first page
+	Limit          int
+}
+
+// DeadFilter chooses dead letters of a tenant; empty fields match everything.
+type DeadFilter struct {
+	IDs           []string
+	IntegrationID string
+	ErrorCode     string
+	Since, Until  time.Time // by the time that they died
+}
+
+// DeadGroup counts the dead letters of one integration and error code.
+type DeadGroup struct {
+	IntegrationID  string
+	ErrorCode      string
+	Count          int64
+	Oldest, Newest time.Time
+	Sample         Delivery
+}
+
+// Folded is what evidence came to, in counts.
+type Folded struct {
+	Moved  map[Status]int // deliveries that reached the state
+	Parked int            // of messages that no row knows yet
+}
+
+// Depth is how much an integration has in flight.
+type Depth struct {
+	IntegrationID string
+	Queued        int64
+	Uncertain     int64
+	Dead          int64
+	Oldest        time.Time // when the oldest queued one was accepted
+}
