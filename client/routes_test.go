@@ -1,0 +1,104 @@
+package client
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"peal/api"
+)
+
+// second drops a method's answer.
+func second[T any](_ T, err error) error { return err }
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.FixedZone("IST", 19800))
+	yes := true
+	for _, tt := range []struct {
+		want, body string
+		call       func(context.Context, *Client) error
+	}{
+		{"GET /v1/notifications/n1", "", func(ctx context.Context, c *Client) error { return second(c.Notification(ctx, "n1")) }},
+		{"POST /v1/notifications/n1/cancel", "", func(ctx context.Context, c *Client) error { return second(c.CancelNotification(ctx, "n1")) }},
+		{"GET /v1/deliveries", "", func(ctx context.Context, c *Client) error { return second(c.DeliveryPage(ctx, DeliveryQuery{})) }},
+		{"GET /v1/deliveries?channel=whatsapp&cursor=c%2B&integration=i&limit=7&message_id=m&notification_id=n&recipient=%2B4915&since=2026-01-01T21%3A34%3A05.006Z&status=sent&until=2026-01-01T22%3A34%3A05.006Z", "",
+			func(ctx context.Context, c *Client) error {
+				return second(c.DeliveryPage(ctx, DeliveryQuery{
+					Recipient: "+4915", MessageID: "m", NotificationID: "n", Integration: "i", Status: "sent", Channel: "whatsapp",
+					Since: at, Until: at.Add(time.Hour), Limit: 7, Cursor: "c+",
+				}))
+			}},
+		{"GET /v1/deliveries/d1", "", func(ctx context.Context, c *Client) error { return second(c.Delivery(ctx, "d1")) }},
+		{"POST /v1/deliveries/d1/resolve", `{"as":"sent"}`, func(ctx context.Context, c *Client) error {
+			return second(c.ResolveDelivery(ctx, "d1", api.ResolveRequest{As: "sent"}))
+		}},
+		{"GET /v1/dead-letters?error_code=timeout&integration=i&limit=2", "", func(ctx context.Context, c *Client) error {
+			return second(c.DeadLetterPage(ctx, DeadLetterQuery{Integration: "i", ErrorCode: "timeout", Limit: 2}))
+		}},
+		{"GET /v1/dead-letters/groups", "", func(ctx context.Context, c *Client) error { return second(c.DeadLetterGroups(ctx)) }},
+		{"GET /v1/dead-letters/d1", "", func(ctx context.Context, c *Client) error { return second(c.DeadLetter(ctx, "d1")) }},
+		{"POST /v1/dead-letters/d1/redrive", "", func(ctx context.Context, c *Client) error { return second(c.RedriveDeadLetter(ctx, "d1")) }},
+		{"POST /v1/dead-letters/d1/discard", "", func(ctx context.Context, c *Client) error { return second(c.DiscardDeadLetter(ctx, "d1")) }},
+		{"POST /v1/dead-letters/redrive", `{"filter":{"all":true},"dry_run":true,"rate":5}`, func(ctx context.Context, c *Client) error {
+			return second(c.RedriveDeadLetters(ctx, api.RedriveRequest{Filter: api.DeadLetterFilter{All: true}, DryRun: true, Rate: 5}))
+		}},
+		{"POST /v1/dead-letters/discard", `{"filter":{"error_code":"x"}}`, func(ctx context.Context, c *Client) error {
+			return second(c.DiscardDeadLetters(ctx, api.DiscardRequest{Filter: api.DeadLetterFilter{ErrorCode: "x"}}))
+		}},
+		{"GET /v1/integrations", "", func(ctx context.Context, c *Client) error { return second(c.Integrations(ctx)) }},
+		{"GET /v1/integrations/wa%2Fmain", "", func(ctx context.Context, c *Client) error { return second(c.Integration(ctx, "wa/main")) }},
+		{"PATCH /v1/integrations/wa", `{"credentials":{"api_key":"k"}}`, func(ctx context.Context, c *Client) error {
+			return second(c.UpdateIntegration(ctx, "wa", api.IntegrationPatch{Credentials: map[string]string{"api_key": "k"}}))
+		}},
+		{"DELETE /v1/integrations/wa", "", func(ctx context.Context, c *Client) error { return c.DeleteIntegration(ctx, "wa") }},
+		{"POST /v1/integrations/wa/test", `{"to":"+4915"}`, func(ctx context.Context, c *Client) error {
+			return second(c.TestIntegration(ctx, "wa", api.TestRequest{To: "+4915"}))
+		}},
+		{"POST /v1/integrations/wa/pause", "", func(ctx context.Context, c *Client) error { return second(c.PauseIntegration(ctx, "wa")) }},
+		{"POST /v1/integrations/wa/resume", "", func(ctx context.Context, c *Client) error { return second(c.ResumeIntegration(ctx, "wa")) }},
+		{"POST /v1/keys", `{"name":"k","scopes":["send"]}`, func(ctx context.Context, c *Client) error {
+			return second(c.CreateKey(ctx, api.KeyRequest{Name: "k", Scopes: []string{"send"}}))
+		}},
+		{"GET /v1/keys", "", func(ctx context.Context, c *Client) error { return second(c.Keys(ctx)) }},
+		{"DELETE /v1/keys/k1", "", func(ctx context.Context, c *Client) error { return c.RevokeKey(ctx, "k1") }},
+		{"PUT /v1/users/u%201", `{"phone":"+4915"}`, func(ctx context.Context, c *Client) error {
+			return second(c.PutUser(ctx, "u 1", api.UserRequest{Phone: "+4915"}))
+		}},
+		{"GET /v1/users/u1", "", func(ctx context.Context, c *Client) error { return second(c.User(ctx, "u1")) }},
+		{"DELETE /v1/users/u1", "", func(ctx context.Context, c *Client) error { return c.DeleteUser(ctx, "u1") }},
+		{"POST /v1/tenants", `{"name":"Acme"}`, func(ctx context.Context, c *Client) error {
+			return second(c.CreateTenant(ctx, api.TenantRequest{Name: "Acme"}))
+		}},
+		{"GET /v1/tenants", "", func(ctx context.Context, c *Client) error { return second(c.Tenants(ctx)) }},
+		{"GET /v1/tenants/acme", "", func(ctx context.Context, c *Client) error { return second(c.Tenant(ctx, "acme")) }},
+		{"PATCH /v1/tenants/acme", `{"disabled":true}`, func(ctx context.Context, c *Client) error {
+			return second(c.UpdateTenant(ctx, "acme", api.TenantPatch{Disabled: &yes}))
+		}},
+		{"GET /healthz", "", func(ctx context.Context, c *Client) error { return c.Healthy(ctx) }},
+		{"GET /readyz", "", func(ctx context.Context, c *Client) error { return c.Ready(ctx) }},
+		{"GET /openapi.json", "", func(ctx context.Context, c *Client) error { return second(c.OpenAPI(ctx)) }},
+		{"GET /metrics", "", func(ctx context.Context, c *Client) error { return second(c.Metrics(ctx)) }},
+	} {
+		c, f := setup(t, 200, `{}`)
+		if err := tt.call(t.Context(), c); err != nil {
+			t.Errorf("%s: %v", tt.want, err)
+			continue
+		}
+		if got := f.last.Method + " " + f.last.URI; got != tt.want || f.last.Body != tt.body {
+			t.Errorf("got  %s %s\nwant %s %s", got, f.last.Body, tt.want, tt.body)
+		}
+	}
+}
+
+func TestCreateIntegration(t *testing.T) {
+	t.Parallel()
+	c, f := setup(t, 201, `{"id":"int_1","name":"wa","webhook_url":"https://x/hooks/wasender/t"}`)
+	got, err := c.CreateIntegration(t.Context(), api.IntegrationRequest{Name: "wa", Kind: "wasender", Credentials: map[string]string{"api_key": "k"}})
+	if err != nil || got.ID != "int_1" || got.WebhookURL != "https://x/hooks/wasender/t" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if want := `{"name":"wa","kind":"wasender","credentials":{"api_key":"k"},"settings":{}}`; f.last.Body != want {
+		t.Errorf("body %s, want %s", f.last.Body, want)
+	}
+}
