@@ -71,3 +71,14 @@ func (t *Tally) Arrived(seq int, at int64) bool {
 
 // Distinct counts the messages that have arrived, each once.
 func (t *Tally) Distinct() int { return int(t.distinct.Load()) }
+
+// CountAccepted counts the messages that were answered with 202; nobody may send any more.
+func (t *Tally) CountAccepted() int {
+	n := 0
+	for _, at := range t.accepted {
+		if at != 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"peal/bench/internal/suite"
+)
+
+const usage = `usage: bench run   [flags]   measure, with numbers worth keeping
+       bench smoke [flags]   a short check that everything sent arrives exactly once
+
+`
+
+// command is a parsed command line.
+type command struct {
+	options     suite.Options
+	json        bool
+	selfProfile string
+}
+
+func parse(args []string, stderr io.Writer) (command, error) {
+	if len(args) == 0 {
+		args = []string{"-h"}
+	}
+	c := command{options: defaults()}
+	name := args[0]
+	switch name {
+	case "run":
+	case "smoke":
+		c.options = smoke()
+	case "-h", "-help", "--help", "help":
+		name, args = "run", []string{"run", "-h"}
+	default:
+		return c, fmt.Errorf("no command %q\n%s", name, strings.TrimSpace(usage))
+	}
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // run prints the error
+	fs.Usage = func() {}
+	scenarios, pealArgs := c.flags(fs)
+	if err := fs.Parse(args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stderr, usage)
+			fs.SetOutput(stderr)
+			fs.PrintDefaults()
+		}
+		return c, err
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("%q is no flag", fs.Arg(0))
+	}
+	c.options.Scenarios = strings.Split(*scenarios, ",")
+	c.options.PealArgs = strings.Fields(*pealArgs)
+	c.options.Progress = stderr
+	return c, c.options.Validate()
+}
+
+func (c *command) flags(fs *flag.FlagSet) (scenarios, pealArgs *string) {
+	o := &c.options
+	scenarios = fs.String("scenario", strings.Join(suite.Scenarios(), ","), "which to run")
+	pealArgs = fs.String("peal-args", "", "further arguments of peal serve, separated by spaces")
+	fs.IntVar(&o.Runs, "runs", o.Runs, "how often to run each; the table has median, least and greatest")
+	fs.DurationVar(&o.Duration, "duration", o.Duration, "how long each loop runs")
+	fs.IntVar(&o.Messages, "n", o.Messages, "send so many notifications instead of sending for a duration")
+	fs.IntVar(&o.Warmup, "warmup", o.Warmup, "notifications sent before each measurement")
+	fs.DurationVar(&o.Idle, "idle", o.Idle, "how long the idle process is watched")
+	fs.DurationVar(&o.Settle, "settle", o.Settle, "how long after the last arrival one that is too many is waited for")
+	fs.DurationVar(&o.Stall, "stall", o.Stall, "without an arrival for so long, what is missing counts as lost")
+	fs.IntVar(&o.Connections, "connections", o.Connections, "connections of the single closed loop")
+	fs.IntVar(&o.BatchConnections, "batch-connections", o.BatchConnections, "connections of the batch closed loop")
+	fs.IntVar(&o.BatchSize, "batch-size", o.BatchSize, "notifications in a batch")
+	fs.IntVar(&o.OpenConnections, "open-connections", o.OpenConnections, "connections that the open loop may use at once")
+	fs.Float64Var(&o.Rate, "rate", o.Rate, "notifications per second of the open loop")
+	fs.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "calls to the provider at once, a setting of the integration")
+	fs.StringVar(&o.Dir, "dir", o.Dir, "where data folders are made; they should be on a real disk")
+	fs.BoolVar(&o.Keep, "keep", o.Keep, "leave data folders and logs there")
+	fs.StringVar(&o.Binary, "peal", o.Binary, "a built peal (default: build it from -repo)")
+	fs.StringVar(&o.Repo, "repo", o.Repo, "folder of the module peal")
+	fs.StringVar(&o.CPUProfile, "cpuprofile", "", "give Peal PEAL_CPUPROFILE=`prefix`-<scenario>-<run>.prof")
+	fs.StringVar(&c.selfProfile, "self-cpuprofile", "", "write a CPU profile of the bench itself to this `file`")
+	fs.BoolVar(&c.json, "json", false, "print JSON instead of the table")
+	return scenarios, pealArgs
+}
+
+func defaults() suite.Options {
+	return suite.Options{
+		Runs: 3, Duration: 10 * time.Second, Warmup: 2000, Idle: 10 * time.Second,
+		Settle: time.Second, Stall: 30 * time.Second,
+		Connections: 128, BatchConnections: 16, BatchSize: 100, OpenConnections: 256, Rate: 1000, Concurrency: 64,
+		Dir: ".data", Repo: "..",
+	}
+}
+
+// smoke is short: it proves that nothing is lost or doubled, and its times prove nothing.
+func smoke() suite.Options {
+	o := defaults()
+	o.Runs, o.Messages, o.Warmup, o.Idle = 1, 2000, 100, time.Second
+	o.Connections = 32
+	return o
+}

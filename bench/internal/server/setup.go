@@ -1,0 +1,78 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Tenant is what the load generator needs to send.
+type Tenant struct {
+	ID  string
+	Key string // of the scopes send and read
+}
+
+// object is a JSON object.
+type object map[string]any
+
+// SetUp makes a tenant, a key and the integration "bench" without a limit, which sends to the stand-in at provider.
+func (p *Process) SetUp(ctx context.Context, provider string, concurrency int) (Tenant, error) {
+	defer p.client.CloseIdleConnections() // the process is to have none but the generator's
+	var t Tenant
+	var created struct {
+		ID     string `json:"id"`
+		Secret string `json:"secret"`
+	}
+	if err := p.post(ctx, "", "/v1/tenants", object{"name": "bench"}, &created); err != nil {
+		return t, err
+	}
+	t.ID = created.ID
+	if err := p.post(ctx, t.ID, "/v1/keys", object{"name": "bench", "scopes": []string{"send", "read"}}, &created); err != nil {
+		return t, err
+	}
+	t.Key = created.Secret
+	if t.ID == "" || t.Key == "" {
+		return t, fmt.Errorf("the API gave tenant %q and a key of %d characters", t.ID, len(t.Key))
+	}
+	return t, p.post(ctx, t.ID, "/v1/integrations", object{
+		"name": "bench", "kind": "wasender",
+		"credentials": object{"api_key": "k", "webhook_secret": "a-secret-of-the-bench"},
+		"settings": object{
+			"base_url":    "http://" + provider + "/api",
+			"limit":       object{"rate": 0},
+			"concurrency": concurrency,
+		},
+	}, &created)
+}
+
+func (p *Process) post(ctx context.Context, tenant, path string, body, answer any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Addr+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+p.operatorKey)
+	if tenant != "" {
+		req.Header.Set("Peal-Tenant", tenant)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err = io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("POST %s: %w", path, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("POST %s: %s: %s", path, resp.Status, raw)
+	}
+	return json.Unmarshal(raw, answer)
+}

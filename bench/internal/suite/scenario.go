@@ -1,0 +1,204 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"peal/bench/internal/host"
+	"peal/bench/internal/load"
+	"peal/bench/internal/server"
+	"peal/bench/internal/standin"
+	"peal/bench/internal/stats"
+	"peal/bench/internal/tally"
+)
+
+const (
+	// Phone numbers from here on are the warm-up's, so that every recipient of a process is another one.
+	warmupPhones = 90_000_000
+	maxMessages  = warmupPhones
+	// No closed loop is faster. They size the tally, whose untouched pages cost nothing.
+	maxPerSecond        = 200_000
+	maxCeilingPerSecond = 1_000_000
+
+	warmupRun, measuredRun = 1, 2
+
+	// How long beyond its duration a loop may take until it is given up, and how long for each of a number of messages.
+	grace      = time.Minute
+	perMessage = 10 * time.Millisecond
+)
+
+// scene is what a run needs: the stand-in, and the process under test unless the stand-in itself is measured.
+type scene struct {
+	*Options
+	name string
+	prov *standin.Server
+	peal *server.Process
+	key  string
+	late []int64 // of an open loop
+}
+
+// runOne makes everything anew, so that no run inherits a database, a heap or a peak of memory.
+func (o *Options) runOne(ctx context.Context, name string, run int, dir string) (res Result, err error) {
+	res = Result{Scenario: name, Run: run}
+	s := &scene{Options: o, name: name, key: "k"}
+	if s.prov, err = standin.New("127.0.0.1:0"); err != nil {
+		return res, err
+	}
+	defer func() { err = errors.Join(err, s.prov.Close()) }()
+	if name == Ceiling {
+		err = s.measure(ctx, &res)
+		return res, err
+	}
+	if s.peal, err = o.start(ctx, name, run, dir); err != nil {
+		return res, err
+	}
+	defer func() {
+		if stopErr := s.peal.Stop(); stopErr != nil {
+			res.fail(stopErr)
+		}
+	}()
+	tenant, err := s.peal.SetUp(ctx, s.prov.Addr(), o.Concurrency)
+	if err != nil {
+		return res, err
+	}
+	s.key = tenant.Key
+	if name == Idle {
+		err = s.idle(ctx, &res)
+	} else {
+		err = s.measure(ctx, &res)
+	}
+	return res, err
+}
+
+// idle watches a process that was set up and has nothing to do.
+func (s *scene) idle(ctx context.Context, res *Result) error {
+	before, err := host.CPU(s.peal.PID())
+	if err != nil {
+		return err
+	}
+	if err := s.wait(ctx, s.Idle); err != nil {
+		return err
+	}
+	after, err := host.CPU(s.peal.PID())
+	if err != nil {
+		return err
+	}
+	res.IdleCPUPercent = 100 * (after - before).Seconds() / max(s.Idle.Seconds(), 1e-9)
+	return s.memory(res)
+}
+
+func (s *scene) memory(res *Result) error {
+	m, err := host.MemoryOf(s.peal.PID())
+	res.ResidentBytes, res.PeakBytes = m.Now, m.Peak
+	return err
+}
+
+// measure warms up, then loads and counts. An error is of the suite; what Peal did wrong goes into the result.
+func (s *scene) measure(ctx context.Context, res *Result) error {
+	if s.Warmup > 0 {
+		t := tally.New(warmupRun, warmupPhones, s.Warmup+s.BatchSize)
+		if err := s.pass(ctx, t, s.warmUp); err != nil {
+			res.fail(fmt.Errorf("warm-up: %w", err))
+			return ctx.Err()
+		}
+	}
+	t := tally.New(measuredRun, 0, s.capacity())
+	pealBefore, err := s.pealCPU()
+	if err != nil {
+		return err
+	}
+	ownBefore := host.OwnCPU()
+	passErr := s.pass(ctx, t, s.load)
+	own := host.OwnCPU() - ownBefore // before the sorting below, which is not load
+	pealAfter, err := s.pealCPU()
+	if err != nil {
+		return errors.Join(err, passErr)
+	}
+	rep := t.Report()
+	res.fill(&rep, s.prov.Counts())
+	res.Late = stats.Of(s.late)
+	if rep.Accepted > 0 {
+		res.PealCPU = (pealAfter - pealBefore).Seconds() / float64(rep.Accepted) * 1000
+		res.BenchCPU = own.Seconds() / float64(rep.Accepted) * 1000
+	}
+	res.fail(passErr)
+	if s.peal == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.memory(res)
+}
+
+func (s *scene) pealCPU() (time.Duration, error) {
+	if s.peal == nil {
+		return 0, nil
+	}
+	return host.CPU(s.peal.PID())
+}
+
+// capacity is how many messages the measured loop may send.
+func (s *scene) capacity() int {
+	n, perSecond := s.Messages, float64(maxPerSecond)
+	switch s.name {
+	case Ceiling:
+		perSecond = maxCeilingPerSecond
+	case Open:
+		perSecond = s.Rate
+	}
+	if n <= 0 {
+		n = max(1, int(min(perSecond*s.Duration.Seconds(), maxMessages)))
+	}
+	if size := s.batchSize(); n%size != 0 {
+		n += size - n%size
+	}
+	return n
+}
+
+func (s *scene) batchSize() int {
+	if s.name == Batch {
+		return s.BatchSize
+	}
+	return 1
+}
+
+// config is for the loop of the scenario.
+func (s *scene) config(t *tally.Tally) load.Config {
+	cfg := load.Config{Connections: s.Connections, Tally: t, Messages: t.Capacity()}
+	switch s.name {
+	case Ceiling:
+		cfg.Addr = s.prov.Addr()
+		cfg.Request = load.Direct(cfg.Addr, s.key, t.Run())
+		return cfg
+	case Batch:
+		cfg.Connections = s.BatchConnections
+		cfg.Request = load.Batch(s.peal.Addr, s.key, t.Run(), s.BatchSize)
+	case Open:
+		cfg.Connections = s.OpenConnections
+		cfg.Request = load.Single(s.peal.Addr, s.key, t.Run())
+	default:
+		cfg.Request = load.Single(s.peal.Addr, s.key, t.Run())
+	}
+	cfg.Addr = s.peal.Addr
+	return cfg
+}
+
+func (s *scene) warmUp(ctx context.Context, t *tally.Tally) error {
+	cfg := s.config(t)
+	cfg.Messages = s.Warmup
+	return load.Closed(ctx, cfg, 0)
+}
+
+func (s *scene) load(ctx context.Context, t *tally.Tally) error {
+	cfg := s.config(t)
+	if s.name == Open {
+		var err error
+		s.late, err = load.Open(ctx, cfg, s.Rate)
+		return err
+	}
+	until := s.Duration
+	if s.Messages > 0 {
+		until = 0
+	}
+	return load.Closed(ctx, cfg, until)
+}
