@@ -1,0 +1,175 @@
+package wasender
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/provider"
+)
+
+const (
+	maxAnswer   = 64 << 10 // what is read of an answer; none of the documented ones comes near
+	askTimeout  = 5 * time.Second
+	callTimeout = 15 * time.Second // where neither the caller nor the integration sets one
+)
+
+// client speaks to one session.
+type client struct {
+	transport http.RoundTripper // used bare: a RoundTripper follows no redirect and repeats no POST that was sent
+	base      *url.URL
+	send      *http.Request // as POST /send-message begins; copied for each call
+	header    http.Header   // of GETs; shared by all calls, which a RoundTripper does not change
+	timeout   time.Duration
+	scrub     scrubber
+	buffers   sync.Pool // of *[]byte
+}
+
+var _ provider.Client = (*client)(nil)
+
+func newClient(in *peal.Integration, base *url.URL, transport http.RoundTripper) *client {
+	c := &client{
+		transport: transport,
+		base:      base,
+		timeout:   cmp.Or(in.Timeout, callTimeout),
+		scrub:     newScrubber(in.Credentials),
+		header: http.Header{
+			"Authorization": {"Bearer " + in.Credentials[apiKey]},
+			"Accept":        {"application/json"},
+			"User-Agent":    {"peal"},
+		},
+	}
+	c.buffers.New = func() any { b := make([]byte, 0, 4096); return &b }
+	c.send = c.request(http.MethodPost, "/send-message")
+	c.send.Header = c.header.Clone()
+	c.send.Header["Content-Type"] = []string{"application/json"}
+	return c
+}
+
+// request is an http.NewRequest that parses nothing.
+func (c *client) request(method, path string) *http.Request {
+	u := *c.base
+	u.Path += path
+	return &http.Request{
+		Method: method, URL: &u, Host: u.Host, Header: c.header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+}
+
+// Close has nothing to do: idle connections are the shared transport's, and it lets go of them within seconds.
+func (c *client) Close() {}
+
+// Send posts the message once. Where the provider refuses it without saying why, it also asks for the session's state.
+func (c *client) Send(ctx context.Context, m *provider.Message) peal.Outcome {
+	start := time.Now()
+	out := c.post(ctx, m)
+	out.Took = time.Since(start)
+	return out
+}
+
+func (c *client) post(ctx context.Context, m *provider.Message) peal.Outcome {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return fault(ctx, err, false)
+	}
+	up := &upload{data: appendPayload(make([]byte, 0, sizeHint(m)), m)}
+	req := c.send.WithContext(ctx)
+	req.Body, _ = up.open()
+	req.GetBody = up.open
+	req.ContentLength = int64(len(up.data))
+
+	var a answer
+	r, err := c.call(req, &a)
+	maybeWritten := up.seal()
+	if err != nil {
+		return fault(ctx, err, maybeWritten)
+	}
+	return c.judge(ctx, &r, &a)
+}
+
+// bound gives a call an end where the caller has set none.
+func (c *client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
+// sizeHint is about as long as the payload will be.
+func sizeHint(m *provider.Message) int {
+	n := 128
+	if m.Content.Text != nil {
+		n += len(*m.Content.Text) + len(*m.Content.Text)/16
+	} else {
+		n += 512
+	}
+	return n
+}
+
+// reply is what came back.
+type reply struct {
+	status int
+	header http.Header
+	broken error // the body could not be read to its end, or is not the JSON that was asked for
+}
+
+// errNotJSON says that a body is not what the provider answers.
+var errNotJSON = errors.New("wasender: the answer is not the JSON object that the provider documents")
+
+// call makes one call and decodes the answer's body, reading it to its end so that the connection is used again. The
+// error is that of a call without an answer.
+func (c *client) call(req *http.Request, into any) (reply, error) {
+	res, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = res.Body.Close() }() // read, or given up
+	buf := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buf)
+	r := reply{status: res.StatusCode, header: res.Header}
+	*buf, r.broken = readAll((*buf)[:0], res.Body)
+	if r.broken == nil {
+		r.broken = decode(*buf, into)
+	}
+	return r, nil
+}
+
+// readAll reads up to maxAnswer bytes; a longer body is errNotJSON.
+func readAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) > maxAnswer {
+			return b[:0], errNotJSON
+		}
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):min(cap(b), maxAnswer+1)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return b, err
+		}
+	}
+}
+
+// decode reads a JSON object. A field of another type than expected stays empty and is no error.
+func decode(b []byte, into any) error {
+	if !isObject(b) {
+		return errNotJSON
+	}
+	err := json.Unmarshal(b, into)
+	if _, ok := err.(*json.UnmarshalTypeError); ok || err == nil {
+		return nil // what comes after a field of the wrong type was decoded all the same
+	}
+	return errNotJSON
+}

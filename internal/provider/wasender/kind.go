@@ -1,0 +1,88 @@
+package wasender
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/provider"
+)
+
+// Names of the credentials.
+const (
+	apiKey        = "api_key"
+	webhookSecret = "webhook_secret"
+	accountToken  = "personal_access_token"
+)
+
+// Kind is WasenderApi. The zero value is ready to use.
+type Kind struct{}
+
+var _ provider.Kind = Kind{}
+
+// Name is "wasender".
+func (Kind) Name() string { return "wasender" }
+
+// Channel is WhatsApp.
+func (Kind) Channel() string { return peal.ChannelWhatsApp }
+
+// Credentials are the session's key and webhook secret, and the account's token.
+func (Kind) Credentials() []provider.Credential {
+	return []provider.Credential{
+		{Name: apiKey, Required: true, MinLen: 1, Help: "The session's API key, from its page at WasenderApi"},
+		{Name: webhookSecret, Required: true, MinLen: 8, Help: "The session's webhook secret, from the same page"},
+		{Name: accountToken, Help: "A personal access token of the account, where look-ups in the account are wanted"},
+	}
+}
+
+// Defaults are WasenderApi's address, and 45 sends per second.
+func (Kind) Defaults() provider.Defaults {
+	return provider.Defaults{
+		BaseURL:   "https://www.wasenderapi.com/api",
+		Limit:     peal.Limit{Rate: 45, Period: time.Second, Burst: 5},
+		OnUnknown: peal.Reconcile,
+		Checks:    []time.Duration{15 * time.Second, 2 * time.Minute, 15 * time.Minute},
+	}
+}
+
+// Open makes a client of one session. It fails with a *peal.Error of kind Invalid when the settings cannot work.
+func (Kind) Open(in *peal.Integration, transport http.RoundTripper) (provider.Client, error) {
+	if transport == nil {
+		return nil, peal.Errorf(peal.Internal, "wasender: no transport")
+	}
+	base, err := parseBase(in.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	key := in.Credentials[apiKey]
+	if key == "" || strings.ContainsFunc(key, notToken) {
+		return nil, invalid("credentials."+apiKey, "set the session's API key, without spaces or line breaks")
+	}
+	return newClient(in, base, transport), nil
+}
+
+// parseBase checks the address of the API and cuts the slash at its end.
+func parseBase(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
+		return nil, invalid("settings.base_url", "give an http or https URL, such as https://www.wasenderapi.com/api")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, invalid("settings.base_url", "give the URL without user, query and fragment")
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
+	return u, nil
+}
+
+// notToken tells the characters that cannot stand in a bearer token.
+func notToken(r rune) bool { return r <= ' ' || r >= 0x7f }
+
+// invalid is the error of one wrong setting.
+func invalid(path, mend string) *peal.Error {
+	return &peal.Error{
+		Kind: peal.Invalid, Message: "the integration's settings cannot work",
+		Fields: []peal.Field{{Path: path, Code: "invalid", Message: mend}},
+	}
+}
