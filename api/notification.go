@@ -1,18 +1,21 @@
 package api
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // NotificationRequest is the body of POST /v1/notifications, and an item of a batch.
 type NotificationRequest struct {
-	Recipient   Recipient      `json:"recipient" doc:"Who is to be reached"`
-	Channel     string         `json:"channel,omitempty" enum:"whatsapp" doc:"Send over the tenant's one integration of this channel; or name the integration"`
-	Integration string         `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
-	Content     Content        `json:"content" doc:"What to say: exactly one kind"`
-	Event       *EventRef      `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
-	TTL         string         `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
-	ExpiresAt   *time.Time     `json:"expires_at,omitempty" doc:"Give up when it has not been sent by then; not together with ttl"`
-	SendAt      *time.Time     `json:"send_at,omitempty" doc:"Not before this time, up to 30 days ahead"`
-	Metadata    map[string]any `json:"metadata,omitempty" doc:"Anything of yours, kept and given back; up to 4 KB as JSON"`
+	Recipient   Recipient       `json:"recipient" doc:"Who is to be reached"`
+	Channel     string          `json:"channel,omitempty" enum:"whatsapp" doc:"Send over the tenant's one integration of this channel; or name the integration"`
+	Integration string          `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
+	Content     Content         `json:"content" doc:"What to say: exactly one kind"`
+	Event       *EventRef       `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
+	TTL         string          `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
+	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"Give up when it has not been sent by then; not together with ttl"`
+	SendAt      *time.Time      `json:"send_at,omitempty" doc:"Not before this time, up to 30 days ahead"`
+	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"An object of yours, kept and given back as it is; up to 4 KB"`
 
 	// IdempotencyKey is for items of a batch; a single request uses the Idempotency-Key header.
 	IdempotencyKey string `json:"idempotency_key,omitempty" maxLength:"255" doc:"In a batch: what the Idempotency-Key header is to a single request"`
@@ -68,13 +71,13 @@ type BatchResult struct {
 
 // Notification is what GET /v1/notifications/{id} tells.
 type Notification struct {
-	ID         string         `json:"id"`
-	Status     string         `json:"status" doc:"The deliveries summed up: the least advanced of those still on their way, else the best end reached"`
-	Recipient  Recipient      `json:"recipient"`
-	Event      *EventRef      `json:"event,omitempty"`
-	Metadata   map[string]any `json:"metadata,omitempty"`
-	SendAt     *time.Time     `json:"send_at,omitempty"`
-	ExpiresAt  *time.Time     `json:"expires_at,omitempty"`
-	CreatedAt  time.Time      `json:"created_at"`
-	Deliveries []Delivery     `json:"deliveries"`
+	ID         string          `json:"id"`
+	Status     string          `json:"status" doc:"The deliveries summed up: the least advanced of those still on their way, else the best end reached"`
+	Recipient  Recipient       `json:"recipient"`
+	Event      *EventRef       `json:"event,omitempty"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+	SendAt     *time.Time      `json:"send_at,omitempty"`
+	ExpiresAt  *time.Time      `json:"expires_at,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	Deliveries []Delivery      `json:"deliveries"`
 }

@@ -80,10 +80,16 @@ type DeadGroup struct {
 	Sample         Delivery
 }
 
-// Folded is what evidence came to, in counts.
+// Folded is what evidence came to.
 type Folded struct {
-	Moved  map[Status]int // deliveries that reached the state
-	Parked int            // of messages that no row knows yet
+	Moved  []Moved  // deliveries that reached a state
+	Parked []string // integrations of evidence whose message no row knows yet
+}
+
+// Moved is a delivery of an integration that reached a state.
+type Moved struct {
+	IntegrationID string
+	Status        Status
 }
 
 // Depth is how much an integration has in flight.

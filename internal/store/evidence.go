@@ -50,7 +50,7 @@ type foundRow struct {
 func (s *Store) Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error) {
 	var f peal.Folded
 	err := s.write(ctx, func(t *tx) error {
-		f = peal.Folded{Moved: map[peal.Status]int{}}
+		f = peal.Folded{}
 		for i := range evidence {
 			if err := foldOne(t, &f, &evidence[i], s.now()); err != nil {
 				return fmt.Errorf("fold: %w", err)
@@ -108,7 +108,7 @@ func park(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 	if e.Status == "" || ref == "id:" {
 		return nil // it tells nothing that could be matched later
 	}
-	f.Parked++
+	f.Parked = append(f.Parked, e.IntegrationID)
 	t.parked = nil
 	return t.exec(sqlPark, e.IntegrationID, ref, string(e.Status), text(e.Code), text(e.Reason), micros(e.At), now.UnixMicro())
 }
@@ -140,7 +140,7 @@ func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now tim
 	if err != nil || !found {
 		return err
 	}
-	f := peal.Folded{Moved: map[peal.Status]int{}}
+	f := peal.Folded{}
 	return unpark(t, &f, &r, integrationID, ref, now)
 }
 
@@ -202,7 +202,7 @@ func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, now time.Time) 
 		return fmt.Errorf("write receipt: %w", err)
 	}
 	if next != r.status {
-		f.Moved[next]++
+		f.Moved = append(f.Moved, peal.Moved{IntegrationID: e.IntegrationID, Status: next})
 		r.status = next
 	}
 	return putEvent(t, &peal.Event{

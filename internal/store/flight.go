@@ -25,16 +25,12 @@ func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery st
 	return all, nil
 }
 
-// DueChecks gives up to limit sent deliveries of an integration to look up at the provider: those whose time has come,
-// or with all set every one whose message key is not known, the longest waiting first.
-func (s *Store) DueChecks(ctx context.Context, integrationID string, all bool, after time.Time, limit int) ([]pipeline.Unkeyed, error) {
-	cond, args := "check_at <= ?", []any{integrationID, s.now().UnixMicro()}
-	if all {
-		cond, args = "check_at > ? AND message_key IS NULL", []any{integrationID, after.UnixMicro()}
-	}
+// DueChecks gives up to limit sent deliveries of an integration whose look-up at the provider is due by then, the longest
+// waiting first; with unkeyed only those whose message key is not known.
+func (s *Store) DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, delivery_id, message_id, status, sent_at, check_at
-		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND `+cond+
-		` ORDER BY check_at LIMIT ?`, append(args, limit)...)
+		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND check_at <= ?
+		AND (message_key IS NULL OR NOT ?) ORDER BY check_at LIMIT ?`, integrationID, by.UnixMicro(), unkeyed, limit)
 	found, err := collect(rows, err, func(row scanner, u *pipeline.Unkeyed) error {
 		return row.Scan(&u.TenantID, &u.DeliveryID, opt[string]{&u.MessageID}, &u.Status, at{&u.SentAt}, at{&u.CheckAt})
 	})

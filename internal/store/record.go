@@ -154,6 +154,25 @@ func (s *Store) Cancel(ctx context.Context, tenantID, notificationID string) err
 	return err
 }
 
+// CancelOrphans ends deliveries whose integration is no more, and tells how many still waited.
+func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) error {
+		n = 0
+		for i := range rows {
+			ok, err := cancelOne(t, rows[i].TenantID, rows[i].ID, "its integration was deleted", s.now())
+			if err != nil {
+				return fmt.Errorf("cancel: %w", err)
+			}
+			if ok {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 func cancelOne(t *tx, tenantID, deliveryID, why string, now time.Time) (bool, error) {
 	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', ended_at = ?1, updated_at = ?1, due_at = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status = 'queued'`, now.UnixMicro(), tenantID, deliveryID)

@@ -28,16 +28,28 @@ func (s *Stream) Publish(jobs []pipeline.Job) {
 
 // Ensure sees to it that each of the jobs stands in its stream, and tells how many did not stand there before.
 func (s *Stream) Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error) {
+	each, err := s.EnsureEach(ctx, jobs)
+	for _, a := range each {
+		if a {
+			added++
+		}
+	}
+	return added, err
+}
+
+// EnsureEach is Ensure, telling of each job whether it was missing.
+func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []bool, err error) {
 	futures := make([]jetstream.PubAckFuture, len(jobs))
 	for i := range jobs {
 		if futures[i], err = s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
-			return added, fmt.Errorf("publish job: %w", err)
+			return nil, fmt.Errorf("publish job: %w", err)
 		}
 	}
-	for _, f := range futures {
+	added = make([]bool, len(jobs))
+	for i, f := range futures {
 		select {
 		case <-f.Ok():
-			added++
+			added[i] = true
 		case err := <-f.Err():
 			if !stands(err) {
 				return added, fmt.Errorf("publish job: %w", err)

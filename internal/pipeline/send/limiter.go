@@ -44,26 +44,29 @@ func newLimiter(l peal.Limit) *limiter {
 
 // take waits until at least one use is allowed and reserves up to most of them; each is to be used or given back.
 func (l *limiter) take(ctx context.Context, most int) (int, error) {
-	if l == nil {
-		return most, ctx.Err()
+	if err := ctx.Err(); err != nil || l == nil {
+		if err != nil {
+			most = 0
+		}
+		return most, err
 	}
 	for {
 		n, wait := l.try(time.Now(), most)
 		if n > 0 {
 			return n, nil
 		}
-		var timer <-chan time.Time
-		if wait > 0 {
-			t := time.NewTimer(wait)
-			defer t.Stop()
-			timer = t.C
+		if wait == 0 {
+			wait = time.Hour // for a signal
 		}
+		t := time.NewTimer(wait)
 		select {
-		case <-timer:
+		case <-t.C:
 		case <-l.freed:
 		case <-ctx.Done():
+			t.Stop()
 			return 0, ctx.Err()
 		}
+		t.Stop()
 	}
 }
 

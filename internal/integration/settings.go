@@ -1,0 +1,108 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"peal/api"
+	"peal/internal/peal"
+	"peal/internal/provider"
+)
+
+// Defaults and bounds of what every kind of provider has in common.
+const (
+	defaultConcurrency = 32
+	defaultTimeout     = 15 * time.Second
+	maxTimeout         = 60 * time.Second
+	defaultAttempts    = 5
+	defaultRetryBase   = 5 * time.Second
+	defaultRetryCap    = time.Hour
+	maxPeriod          = 24 * time.Hour
+)
+
+// applySettings fills in an integration's parsed settings, with defaults where it names none. The error is a
+// *peal.Error that names every field that is wrong.
+func applySettings(in *peal.Integration, kind provider.Kind) error {
+	var s api.Settings
+	if len(in.Settings) > 0 {
+		if err := json.Unmarshal(in.Settings, &s); err != nil {
+			return fmt.Errorf("read settings: %w", err)
+		}
+	}
+	def := kind.Defaults()
+	c := &checker{}
+	in.BaseURL = c.baseURL("settings.base_url", orDefault(s.BaseURL, def.BaseURL))
+	in.SessionID = s.SessionID
+	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
+	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)
+	in.Concurrency = orDefault(s.Concurrency, defaultConcurrency)
+	in.Timeout = c.duration("settings.timeout", s.Timeout, defaultTimeout, 100*time.Millisecond, maxTimeout)
+	in.MaxAttempts = orDefault(s.MaxAttempts, defaultAttempts)
+	in.RetryBase = c.duration("settings.retry_base", s.RetryBase, defaultRetryBase, 100*time.Millisecond, time.Hour)
+	in.RetryCap = c.duration("settings.retry_cap", s.RetryCap, defaultRetryCap, in.RetryBase, 24*time.Hour)
+	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
+	if len(c.fields) > 0 {
+		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}
+	}
+	return nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// checker gathers what is wrong.
+type checker struct{ fields []peal.Field }
+
+func (c *checker) bad(path, code, format string, args ...any) {
+	c.fields = append(c.fields, peal.Field{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) baseURL(path, s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		c.bad(path, "invalid", "give an http or https URL without user, query and fragment, such as https://www.wasenderapi.com/api")
+		return ""
+	}
+	for len(u.Path) > 0 && u.Path[len(u.Path)-1] == '/' {
+		u.Path = u.Path[:len(u.Path)-1]
+	}
+	return u.String()
+}
+
+func (c *checker) limit(path string, l *api.Limit, def peal.Limit) peal.Limit {
+	if l == nil {
+		return def
+	}
+	out := peal.Limit{Rate: l.Rate, Burst: l.Burst}
+	out.Period = c.duration(path+".period", l.Period, time.Second, 10*time.Millisecond, maxPeriod)
+	if l.Burst > l.Rate {
+		c.bad(path+".burst", "invalid", "a burst of %d is more than the rate of %d; give at most the rate", l.Burst, l.Rate)
+	}
+	if out.Burst == 0 {
+		out.Burst = max(1, out.Rate/10)
+	}
+	return out
+}
+
+func (c *checker) duration(path, s string, def, least, most time.Duration) time.Duration {
+	if s == "" {
+		return def
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		c.bad(path, "invalid", "%q is no duration; write it like 15s, 500ms or 1h", s)
+		return def
+	}
+	if d < least || d > most {
+		c.bad(path, "out_of_range", "give between %s and %s", least, most)
+		return def
+	}
+	return d
+}

@@ -1,0 +1,188 @@
+package accept
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"peal/api"
+	"peal/internal/metrics"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// Planner is what accept needs of route.
+type Planner interface {
+	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) ([]peal.Delivery, error)
+}
+
+// Records is where accepted notifications are kept.
+type Records interface {
+	Accept(ctx context.Context, subs []pipeline.Submission) ([]pipeline.Verdict, error)
+}
+
+// Jobs hands work to send.
+type Jobs interface {
+	Publish(jobs []pipeline.Job)
+}
+
+// Config of a Stage.
+type Config struct {
+	Planner Planner
+	Records Records
+	Jobs    Jobs
+	Metrics *metrics.Metrics
+	Now     func() time.Time // default time.Now
+}
+
+// Stage accepts notifications. Create it with New.
+type Stage struct{ cfg Config }
+
+// New makes a Stage.
+func New(cfg Config) *Stage {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Stage{cfg}
+}
+
+// Item is one request of a call, with its idempotency key or none.
+type Item struct {
+	Request *api.NotificationRequest
+	Key     string
+	Err     error // set when the item could not even be decoded; it is passed through
+}
+
+// Result answers one item: an api.Accepted as JSON, or an error.
+type Result struct {
+	Answer   []byte
+	Replayed bool
+	Err      error
+}
+
+// Accept checks, plans and keeps the items; a bad one does not sink the others. It fails as a whole only when nothing
+// could be kept. When it returns, what it accepted is on disk.
+func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Result, error) {
+	results := make([]Result, len(items))
+	subs := make([]pipeline.Submission, 0, len(items))
+	index := make([]int, 0, len(items))
+	for i := range items {
+		sub, err := s.prepare(ctx, tenantID, &items[i])
+		if err != nil {
+			results[i].Err = err
+			s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Inc()
+			continue
+		}
+		subs, index = append(subs, sub), append(index, i)
+	}
+	if len(subs) == 0 {
+		return results, nil
+	}
+	verdicts, err := s.cfg.Records.Accept(ctx, subs)
+	if err != nil {
+		s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Add(float64(len(subs)))
+		return nil, err
+	}
+	var jobs []pipeline.Job
+	for n, v := range verdicts {
+		results[index[n]] = s.result(&v)
+		if !v.Replayed && !v.Conflict {
+			jobs = append(jobs, subs[n].Jobs()...)
+			for i := range subs[n].Deliveries {
+				s.cfg.Metrics.Accepted.WithLabelValues(subs[n].Deliveries[i].IntegrationID).Inc()
+			}
+		}
+	}
+	s.cfg.Jobs.Publish(jobs)
+	return results, nil
+}
+
+func (s *Stage) result(v *pipeline.Verdict) Result {
+	if v.Conflict {
+		s.cfg.Metrics.Refused.WithLabelValues(string(peal.IdempotencyConflict)).Inc()
+		return Result{Err: peal.Errorf(peal.IdempotencyConflict, "within the last 24 hours the key came with another body")}
+	}
+	if v.Replayed {
+		s.cfg.Metrics.Replayed.Inc()
+	}
+	return Result{Answer: v.Answer, Replayed: v.Replayed}
+}
+
+// prepare makes the rows of one item.
+func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub pipeline.Submission, err error) {
+	if item.Err != nil {
+		return sub, item.Err
+	}
+	req, now := item.Request, s.cfg.Now().UTC().Truncate(time.Microsecond)
+	n, err := check(req, item.Key, now)
+	if err != nil {
+		return sub, err
+	}
+	n.TenantID, n.ID, n.CreatedAt = tenantID, peal.NewID(), now
+	sub.Notification = n
+	if sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &n, req); err != nil {
+		return sub, err
+	}
+	if sub.Key = key(tenantID, item); sub.Key != "" {
+		if sub.BodyHash, err = bodyHash(req); err != nil {
+			return sub, err
+		}
+	}
+	sub.Answer, err = answer(&sub)
+	return sub, err
+}
+
+// key is the item's idempotency key as the records know it. The prefix keeps a caller's keys apart from derived ones.
+func key(tenantID string, item *Item) string {
+	if item.Key != "" {
+		return "key:" + item.Key
+	}
+	ev := item.Request.Event
+	if ev == nil {
+		return ""
+	}
+	h := sha256.New()
+	for _, part := range []string{
+		tenantID, item.Request.Recipient.UserID, item.Request.Recipient.Phone, ev.Type,
+		ev.OccurredAt.UTC().Format(time.RFC3339Nano),
+	} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return "event:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// bodyHash is of the request in canonical form (RFC 8785), so that white space and the order of keys make no difference.
+func bodyHash(req *api.NotificationRequest) ([sha256.Size]byte, error) {
+	r := *req
+	r.IdempotencyKey = ""
+	canonical, err := json.Marshal(&r)
+	if err == nil {
+		err = (*jsontext.Value)(&canonical).Canonicalize()
+	}
+	if err != nil {
+		return [sha256.Size]byte{}, peal.Errorf(peal.Invalid, "the request cannot be written as JSON again")
+	}
+	return sha256.Sum256(canonical), nil
+}
+
+func answer(sub *pipeline.Submission) ([]byte, error) {
+	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt}
+	a.Deliveries = make([]api.AcceptedDelivery, len(sub.Deliveries))
+	for i := range sub.Deliveries {
+		d := &sub.Deliveries[i]
+		a.Deliveries[i] = api.AcceptedDelivery{
+			ID: d.ID, IntegrationID: d.IntegrationID, Channel: d.Channel, Status: string(d.Status), Reason: d.ErrorCode,
+		}
+	}
+	b, err := json.Marshal(&a)
+	if err != nil {
+		return nil, errors.Join(errors.New("write answer"), err)
+	}
+	return b, nil
+}

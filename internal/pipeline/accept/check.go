@@ -1,0 +1,203 @@
+package accept
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"peal/api"
+	"peal/internal/peal"
+)
+
+// Bounds of a request.
+const (
+	MaxAhead    = 30 * 24 * time.Hour // send_at
+	maxLifetime = 60 * 24 * time.Hour // expires_at and ttl
+	maxMetadata = 4096                // bytes as JSON
+	maxKey      = 255
+	maxUserID   = 128
+	maxEvent    = 128
+)
+
+// checker gathers what is wrong with a request, by field.
+type checker struct{ fields []peal.Field }
+
+func (c *checker) bad(path, code, format string, args ...any) {
+	c.fields = append(c.fields, peal.Field{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// check looks at every field that is not the provider's to judge. It tells all that is wrong at once, not the first.
+func check(req *api.NotificationRequest, key string, now time.Time) (n peal.Notification, err error) {
+	c := &checker{}
+	c.key(key)
+	c.recipient(&req.Recipient)
+	c.channel(req.Channel)
+	c.content(&req.Content)
+	c.event(req.Event, now)
+	n.Phone, n.UserID = req.Recipient.Phone, req.Recipient.UserID
+	n.SendAt = c.sendAt(req.SendAt, now)
+	n.ExpiresAt = c.expiry(req, n.SendAt, now)
+	n.Metadata = c.metadata(req.Metadata)
+	if req.Event != nil {
+		n.EventType, n.EventAt = req.Event.Type, req.Event.OccurredAt
+	}
+	if len(c.fields) > 0 {
+		return n, &peal.Error{Kind: peal.Invalid, Message: "the request is not right", Fields: c.fields}
+	}
+	return n, nil
+}
+
+func (c *checker) key(key string) {
+	if len(key) > maxKey {
+		c.bad("idempotency_key", "too_long", "it has %d bytes; give at most %d", len(key), maxKey)
+	}
+	for i := range len(key) {
+		if key[i] < 0x21 || key[i] > 0x7e {
+			c.bad("idempotency_key", "invalid", "use printable ASCII without spaces, such as a UUID")
+			return
+		}
+	}
+}
+
+func (c *checker) recipient(r *api.Recipient) {
+	if r.Phone == "" && r.UserID == "" {
+		c.bad("recipient", "required", "give phone (E.164, such as +919812345678) or user_id")
+	}
+	if r.Phone != "" {
+		if msg := CheckPhone(r.Phone); msg != "" {
+			c.bad("recipient.phone", "invalid", "%s", msg)
+		}
+	}
+	if msg := CheckUserID(r.UserID); r.UserID != "" && msg != "" {
+		c.bad("recipient.user_id", "invalid", "%s", msg)
+	}
+}
+
+// CheckPhone tells what is wrong with a phone number and how to mend it; empty when it is E.164 (ITU-T) and of a length
+// that its country has.
+func CheckPhone(s string) string {
+	if !isE164(s) {
+		if n, err := phonenumbers.Parse(s, ""); err == nil && len(s) < 40 {
+			return "write it in E.164: " + phonenumbers.Format(n, phonenumbers.E164)
+		}
+		return "give it in E.164: + and country code, then digits only, such as +919812345678"
+	}
+	n, err := phonenumbers.Parse(s, "")
+	if err != nil {
+		return "there is no such country code; give it in E.164, such as +919812345678"
+	}
+	if !phonenumbers.IsPossibleNumber(n) {
+		return "it is too short or too long for its country; check its digits"
+	}
+	return ""
+}
+
+func isE164(s string) bool {
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckUserID tells what is wrong with a tenant's id of a user; empty when nothing is.
+func CheckUserID(s string) string {
+	if s == "" || len(s) > maxUserID {
+		return fmt.Sprintf("give 1 to %d bytes", maxUserID)
+	}
+	if !utf8.ValidString(s) {
+		return "it is no valid UTF-8"
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7f {
+			return "it has control characters; leave them out"
+		}
+	}
+	return ""
+}
+
+func (c *checker) channel(s string) {
+	if s != "" && s != peal.ChannelWhatsApp {
+		c.bad("channel", "invalid", "there is no channel %.40q; the channels are: %s", s, peal.ChannelWhatsApp)
+	}
+}
+
+func (c *checker) content(content *api.Content) {
+	switch kinds := content.Kinds(); len(kinds) {
+	case 0:
+		c.bad("content", "required", "give one of text, image, video, document, audio, sticker, contact, location, poll")
+	case 1:
+	default:
+		c.bad("content", "ambiguous", "it has %s and %s; give exactly one kind (a caption goes into the image, video or document)", kinds[0], kinds[1])
+	}
+}
+
+func (c *checker) event(e *api.EventRef, now time.Time) {
+	if e == nil {
+		return
+	}
+	if e.Type == "" || len(e.Type) > maxEvent {
+		c.bad("event.type", "invalid", "give 1 to %d bytes, such as order.shipped", maxEvent)
+	}
+	if e.OccurredAt.IsZero() {
+		c.bad("event.occurred_at", "required", "give the time that it happened, in RFC 3339, such as %s", now.Format(time.RFC3339))
+	}
+}
+
+func (c *checker) sendAt(t *time.Time, now time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	if t.After(now.Add(MaxAhead)) {
+		c.bad("send_at", "out_of_range", "it is more than 30 days ahead; give at most %s", now.Add(MaxAhead).Format(time.RFC3339))
+	}
+	if !t.After(now) {
+		return time.Time{} // in the past means now: clocks differ
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+func (c *checker) expiry(req *api.NotificationRequest, sendAt, now time.Time) time.Time {
+	start := now
+	if !sendAt.IsZero() {
+		start = sendAt
+	}
+	switch {
+	case req.TTL != "" && req.ExpiresAt != nil:
+		c.bad("ttl", "conflict", "give ttl or expires_at, not both")
+	case req.TTL != "":
+		d, err := time.ParseDuration(req.TTL)
+		if err != nil || d < time.Second || d > maxLifetime {
+			c.bad("ttl", "invalid", "give a duration from 1s to 1440h, such as 10m or 24h")
+			return time.Time{}
+		}
+		return start.Add(d)
+	case req.ExpiresAt != nil:
+		if !req.ExpiresAt.After(start) {
+			c.bad("expires_at", "out_of_range", "it is over before it could be sent; give a time after %s", start.Format(time.RFC3339))
+		} else if req.ExpiresAt.After(start.Add(maxLifetime)) {
+			c.bad("expires_at", "out_of_range", "give at most 60 days")
+		}
+		return req.ExpiresAt.UTC().Truncate(time.Microsecond)
+	}
+	return time.Time{}
+}
+
+func (c *checker) metadata(raw json.RawMessage) json.RawMessage {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return nil
+	case raw[0] != '{':
+		c.bad("metadata", "type", "give an object, such as {\"order\": 17}")
+	case len(raw) > maxMetadata:
+		c.bad("metadata", "too_long", "it has %d bytes; give at most %d", len(raw), maxMetadata)
+	}
+	return raw
+}

@@ -1,0 +1,143 @@
+package accept
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"peal/api"
+	"peal/internal/peal"
+)
+
+// MaxBatch is how many items a batch may have.
+const MaxBatch = 1000
+
+// Decode reads one request, strictly: unknown and doubled fields, wrong types, anything after the object are errors
+// that name the place. It is the only way from foreign bytes to a request.
+func Decode(body []byte) (*api.NotificationRequest, error) {
+	req := &api.NotificationRequest{}
+	if err := decode(body, req); err != nil {
+		return nil, err
+	}
+	if req.IdempotencyKey != "" {
+		return nil, invalidField("idempotency_key", "misplaced", "it is for the items of a batch; send the header Idempotency-Key")
+	}
+	return req, nil
+}
+
+// DecodeBatch reads a batch. An item that is wrong becomes an Item with its error; only a body that is no batch at all
+// is an error of the whole.
+func DecodeBatch(body []byte) ([]Item, error) {
+	var batch struct {
+		Notifications []jsontext.Value `json:"notifications"`
+	}
+	if err := decode(body, &batch); err != nil {
+		return nil, err
+	}
+	if n := len(batch.Notifications); n == 0 || n > MaxBatch {
+		return nil, invalidField("notifications", "out_of_range", fmt.Sprintf("it has %d items; give 1 to %d", n, MaxBatch))
+	}
+	items := make([]Item, len(batch.Notifications))
+	for i, raw := range batch.Notifications {
+		req := &api.NotificationRequest{}
+		if err := decode(raw, req); err != nil {
+			items[i].Err = err
+			continue
+		}
+		items[i] = Item{Request: req, Key: req.IdempotencyKey}
+	}
+	return items, nil
+}
+
+func decode(body []byte, v any) error {
+	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	var semantic *json.SemanticError
+	var syntactic *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &syntactic):
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return invalidField(path(syntactic.JSONPointer), "duplicate", "it stands twice; give it once")
+		}
+		return &peal.Error{Kind: Malformed, Message: fmt.Sprintf("the body is no valid JSON at byte %d%s", syntactic.ByteOffset, at(syntactic.JSONPointer))}
+	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
+		return invalidField(path(semantic.JSONPointer), "unknown", "there is no such field; check its name and place")
+	case errors.As(err, &semantic):
+		return invalidField(path(semantic.JSONPointer), "type", fmt.Sprintf("it is %s; give %s", jsonKind(semantic.JSONKind), wanted(semantic.GoType)))
+	}
+	return &peal.Error{Kind: Malformed, Message: "the body is no valid JSON"}
+}
+
+// Malformed is the kind of error of a body that is no JSON at all.
+const Malformed peal.Kind = api.CodeMalformedJSON
+
+func invalidField(path, code, message string) error {
+	return &peal.Error{Kind: peal.Invalid, Message: "the request is not right", Fields: []peal.Field{{Path: path, Code: code, Message: message}}}
+}
+
+// path turns a JSON pointer (RFC 6901) into the dotted form of the docs.
+func path(p jsontext.Pointer) string {
+	var parts []string
+	for token := range p.Tokens() {
+		if len(token) > 64 {
+			token = token[:64] + "…"
+		}
+		parts = append(parts, token)
+	}
+	return strings.ToValidUTF8(strings.Join(parts, "."), "�")
+}
+
+func at(p jsontext.Pointer) string {
+	if s := path(p); s != "" {
+		return ", in " + s
+	}
+	return ""
+}
+
+func jsonKind(k jsontext.Kind) string {
+	switch k {
+	case '"':
+		return "a text"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	default:
+		return "of a wrong kind"
+	}
+}
+
+func wanted(t reflect.Type) string {
+	if t == nil {
+		return "what the docs say"
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t.String() == "time.Time":
+		return "a time in RFC 3339, such as 2026-11-21T09:30:00Z"
+	case t.Kind() == reflect.String:
+		return "a text"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Slice:
+		return "a list"
+	case t.Kind() == reflect.Struct, t.Kind() == reflect.Map:
+		return "an object"
+	default:
+		return "a number"
+	}
+}

@@ -1,0 +1,114 @@
+package send
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"peal/internal/peal"
+)
+
+// CodeInterrupted is the code of an attempt that ended with its process.
+const CodeInterrupted = "interrupted"
+
+const (
+	throttleBase = time.Second
+	throttleCap  = 5 * time.Minute
+	mendWait     = 5 * time.Second // what was in the air when an integration failed comes back this much later, then waits
+)
+
+func randomJitter() float64 { return rand.Float64() } //nolint:gosec // it spreads load, it guards nothing
+
+// decide says what becomes of a delivery after an attempt (the table of docs/states.md), and pauses the integration
+// when the outcome says so.
+func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Attempt {
+	now := s.cfg.Now()
+	a := peal.Attempt{
+		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Outcome: o, At: now,
+	}
+	if o.Class != peal.ClassThrottled {
+		s.resetThrottle()
+	}
+	switch o.Class {
+	case peal.ClassAccepted:
+		a.Next = peal.Sent
+		if len(s.checks) > 0 && o.MessageID != "" {
+			a.Check = at.Add(s.checks[0])
+		}
+	case peal.ClassTemporary:
+		s.retry(&a, d, now)
+	case peal.ClassThrottled:
+		wait := max(o.RetryAfter, s.nextThrottle())
+		a.Next, a.Due = peal.Queued, now.Add(wait)
+		s.pause(&peal.Pause{Code: peal.PauseThrottled, Reason: o.Reason, Since: now, Until: now.Add(wait)})
+	case peal.ClassIntegration:
+		a.Next, a.Due = peal.Queued, now.Add(mendWait)
+		s.pause(&peal.Pause{Code: pauseCode(o.Pause), Reason: o.Reason, Since: now})
+	case peal.ClassUnknown:
+		s.unknown(&a, d, now)
+	default: // gone, permanent
+		a.Next = peal.Failed
+	}
+	return a
+}
+
+// retry gives the delivery another attempt later, or makes it a dead letter when it has had them all.
+func (s *shift) retry(a *peal.Attempt, d *peal.Delivery, now time.Time) {
+	tries := d.Attempts - d.Round
+	if tries >= s.in.MaxAttempts {
+		a.Next, a.Dead = peal.Failed, true
+		return
+	}
+	wait := max(Backoff(s.in.RetryBase, s.in.RetryCap, tries, s.cfg.Jitter()), a.Outcome.RetryAfter)
+	a.Next, a.Due = peal.Queued, now.Add(wait)
+	if !d.ExpiresAt.IsZero() && a.Due.After(d.ExpiresAt) {
+		a.Due = d.ExpiresAt // then it ends as expired
+	}
+}
+
+func (s *shift) unknown(a *peal.Attempt, d *peal.Delivery, now time.Time) {
+	if s.in.OnUnknown == peal.Resend {
+		s.retry(a, d, now)
+		return
+	}
+	a.Next = peal.Uncertain
+}
+
+// interrupted is what becomes of a row that a job finds in state sending: an earlier try ended without a word.
+func (s *shift) interrupted(d *peal.Delivery, now time.Time) peal.Attempt {
+	return s.decide(d, peal.Outcome{
+		Class: peal.ClassUnknown, Code: CodeInterrupted,
+		Reason: "Peal was interrupted during the call; whether the provider took the message is not known",
+	}, now)
+}
+
+// Backoff is the wait before the next attempt after so many: base, then three times as long each, up to most, plus up
+// to a tenth of jitter (in [0, 1)) so that those who failed together do not come back together.
+func Backoff(base, most time.Duration, tries int, jitter float64) time.Duration {
+	wait := base
+	for i := 1; i < tries && wait < most; i++ {
+		wait *= 3
+	}
+	wait = min(wait, most)
+	return wait + time.Duration(jitter*float64(wait)/10)
+}
+
+func pauseCode(c peal.PauseCode) peal.PauseCode {
+	if c == "" {
+		return peal.PauseBlocked
+	}
+	return c
+}
+
+// nextThrottle is how long to be quiet after one more 429 in a row, where the provider does not say.
+func (l *lane) nextThrottle() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.throttled++
+	return Backoff(throttleBase, throttleCap, l.throttled, l.cfg.Jitter())
+}
+
+func (l *lane) resetThrottle() {
+	l.mu.Lock()
+	l.throttled = 0
+	l.mu.Unlock()
+}

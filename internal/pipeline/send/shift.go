@@ -1,0 +1,237 @@
+package send
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/provider"
+)
+
+// shift is a lane's work under one version of the integration.
+type shift struct {
+	*lane
+	in      *peal.Integration
+	client  provider.Client
+	free    chan struct{} // one place per call that may be in flight
+	results chan done
+	working sync.WaitGroup
+	intent  bool
+	checks  []time.Duration
+}
+
+// done is a finished attempt with the job that it was for.
+type done struct {
+	attempt peal.Attempt
+	job     pipeline.Message
+}
+
+// run takes jobs until ctx ends or the queue does.
+func (s *shift) run(ctx context.Context, jobs <-chan pipeline.Message) {
+	batch := make([]pipeline.Message, 0, maxBatch)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-jobs:
+			if !ok {
+				return
+			}
+			batch = drain(append(batch[:0], m), jobs)
+		}
+		for rest := batch; len(rest) > 0; {
+			n, err := s.admit(ctx, len(rest))
+			if err != nil {
+				s.giveBack(rest)
+				return
+			}
+			now := append([]pipeline.Message(nil), rest[:n]...)
+			s.working.Go(func() { s.work(now) })
+			rest = rest[n:]
+		}
+	}
+}
+
+// drain takes what waits, without waiting for more.
+func drain(batch []pipeline.Message, from <-chan pipeline.Message) []pipeline.Message {
+	for len(batch) < maxBatch {
+		select {
+		case m, ok := <-from:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// admit waits until at least one call may start, for concurrency and for the limit, and says how many of want may.
+func (s *shift) admit(ctx context.Context, want int) (int, error) {
+	select {
+	case s.free <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	n := 1
+more:
+	for n < want {
+		select {
+		case s.free <- struct{}{}:
+			n++
+		default:
+			break more
+		}
+	}
+	start := time.Now()
+	allowed, err := s.limit.take(ctx, n)
+	if s.limit != nil {
+		s.cfg.Metrics.LimitWait.WithLabelValues(s.id).Observe(time.Since(start).Seconds())
+	}
+	s.release(n - allowed)
+	return allowed, err
+}
+
+func (s *shift) release(n int) {
+	for range n {
+		<-s.free
+	}
+}
+
+// work claims the rows of admitted jobs and calls for those that are ready. The work is finished even when the shift
+// ends meanwhile: what is claimed is sent and recorded.
+func (s *shift) work(jobs []pipeline.Message) {
+	ids := make([]string, 0, len(jobs))
+	byID := make(map[string]pipeline.Message, len(jobs))
+	for _, j := range jobs {
+		id := pipeline.DeliveryOf(j.Subject())
+		if !s.begin(id) { // it came again while it is being worked on: the first will see to it
+			s.forgo(1)
+			continue
+		}
+		ids, byID[id] = append(ids, id), j
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
+	defer cancel()
+	claimed, err := s.cfg.Records.Claim(ctx, s.in, ids, s.intent)
+	if err != nil {
+		s.log.Warn("jobs not claimed; they come again", "jobs", len(ids), "error", err)
+		sleep(ctx, afterError)
+		for _, id := range ids {
+			s.end(id)
+			s.giveBack([]pipeline.Message{byID[id]})
+		}
+		s.forgo(len(ids))
+		return
+	}
+	s.forgo(len(ids) - len(claimed.Ready))
+	for i := 1; i < len(claimed.Ready); i++ {
+		s.working.Go(func() { s.call(&claimed.Ready[i], byID[claimed.Ready[i].ID]) })
+	}
+	for i := range claimed.Rest {
+		s.other(ctx, &claimed.Rest[i], byID[claimed.Rest[i].ID])
+		delete(byID, claimed.Rest[i].ID)
+	}
+	s.ackUnknown(&claimed, byID)
+	if len(claimed.Ready) > 0 {
+		s.call(&claimed.Ready[0], byID[claimed.Ready[0].ID])
+	}
+}
+
+// forgo gives back the places of jobs that need no call.
+func (s *shift) forgo(n int) {
+	s.limit.giveBack(n)
+	s.release(n)
+}
+
+// ackUnknown lets go of jobs that no row belongs to.
+func (s *shift) ackUnknown(claimed *pipeline.Claimed, byID map[string]pipeline.Message) {
+	if len(byID) == len(claimed.Ready) {
+		return
+	}
+	ready := make(map[string]bool, len(claimed.Ready))
+	for i := range claimed.Ready {
+		ready[claimed.Ready[i].ID] = true
+	}
+	for id, j := range byID {
+		if !ready[id] {
+			s.log.Warn("job without a row let go", "delivery_id", id)
+			s.ack(j)
+			s.end(id)
+		}
+	}
+}
+
+// other deals with a row that was not claimed.
+func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Message) {
+	var err error
+	switch now := s.cfg.Now(); {
+	case d.Status == peal.Sending:
+		s.results <- done{s.interrupted(d, now), job}
+		return
+	case d.Status == peal.Queued && d.Expired(now):
+		_, err = s.cfg.Records.Expire(ctx, []peal.Delivery{*d})
+	case d.Status == peal.Queued && d.DueAt.After(now):
+		_, err = s.cfg.Queues.Ensure(ctx, []pipeline.Job{s.later(d.ID, d.DueAt)})
+	case d.Status == peal.Queued:
+		err = errors.New("it fell due just now")
+	}
+	if err != nil {
+		s.log.Warn("job not settled; it comes again", "delivery_id", d.ID, "error", err)
+		s.giveBack([]pipeline.Message{job})
+	} else {
+		s.ack(job)
+	}
+	s.end(d.ID)
+}
+
+// call makes the attempt. It holds one place of s.free and one reserved use of the limit.
+func (s *shift) call(d *peal.Delivery, job pipeline.Message) {
+	at := s.cfg.Now()
+	outcome := s.attempt(d)
+	s.results <- done{s.decide(d, outcome, at), job}
+	s.release(1)
+}
+
+// attempt calls the provider once. A panic is an unknown outcome: the request may have been written.
+func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient}
+	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
+		s.limit.giveBack(1)
+		return peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.in.Timeout)
+	defer cancel()
+	s.limit.use()
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("provider panicked", "delivery_id", d.ID, "panic", fmt.Sprint(p))
+			o = peal.Outcome{Class: peal.ClassUnknown, Code: "panic", Reason: "the provider's client failed in the middle of the call"}
+		}
+		o.Took = time.Since(start)
+		s.cfg.Metrics.CallTime.WithLabelValues(s.id).Observe(o.Took.Seconds())
+	}()
+	return s.client.Send(ctx, &m)
+}
+
+func (s *shift) ack(m pipeline.Message) {
+	if err := m.Ack(); err != nil {
+		s.log.Debug("job not acknowledged; it comes again and finds its row done", "error", err)
+	}
+}
+
+// later is a job for another time: always through a schedule, since the queue's place is still taken by the job at hand.
+func (s *shift) later(deliveryID string, due time.Time) pipeline.Job {
+	if soon := time.Now().Add(time.Second); due.Before(soon) {
+		due = soon
+	}
+	return pipeline.Job{IntegrationID: s.in.ID, DeliveryID: deliveryID, Due: due}
+}

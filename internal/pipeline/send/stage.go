@@ -1,0 +1,103 @@
+package send
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"peal/internal/metrics"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/provider"
+)
+
+// Integrations are the accounts to send over.
+type Integrations interface {
+	All() []*peal.Integration
+	ByID(id string) *peal.Integration
+	Kind(name string) (provider.Kind, bool)
+	Changed() <-chan struct{}
+	Pause(ctx context.Context, id string, version int64, p *peal.Pause) error
+}
+
+// Records are the rows that jobs name.
+type Records interface {
+	Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error)
+	Record(ctx context.Context, attempts []peal.Attempt) error
+	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
+}
+
+// Queues give out jobs, one owner per integration.
+type Queues interface {
+	OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
+	Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error)
+}
+
+// Config of a Stage.
+type Config struct {
+	Integrations Integrations
+	Records      Records
+	Queues       Queues
+	Transport    http.RoundTripper
+	Metrics      *metrics.Metrics
+	Log          *slog.Logger
+	Now          func() time.Time // default time.Now
+	Jitter       func() float64   // in [0, 1); default math/rand
+	ProbeEvery   time.Duration    // how often a session that is not connected is asked; default 15 s
+}
+
+// Stage sends. Create it with New, then Run it.
+type Stage struct {
+	cfg      Config
+	stopping atomic.Bool
+}
+
+// New makes a Stage.
+func New(cfg Config) *Stage {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = randomJitter
+	}
+	if cfg.ProbeEvery == 0 {
+		cfg.ProbeEvery = 15 * time.Second
+	}
+	return &Stage{cfg: cfg}
+}
+
+// Run keeps a lane per integration until ctx ends; then it takes no more jobs, waits for the calls in flight to end and
+// to be recorded, and returns.
+func (s *Stage) Run(ctx context.Context) error {
+	var lanes sync.WaitGroup
+	running := map[string]bool{}
+	ended := make(chan string)
+	for {
+		changed := s.cfg.Integrations.Changed()
+		for _, in := range s.cfg.Integrations.All() {
+			if running[in.ID] {
+				continue
+			}
+			running[in.ID] = true
+			lanes.Go(func() {
+				newLane(s, in.ID).run(ctx)
+				select {
+				case ended <- in.ID:
+				case <-ctx.Done():
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+			s.stopping.Store(true)
+			lanes.Wait()
+			return nil
+		case <-changed:
+		case id := <-ended:
+			delete(running, id)
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"peal/internal/metrics"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/provider"
+)
+
+const (
+	checkEvery   = time.Second
+	checkBatch   = 100
+	checkAtOnce  = 8                // look-ups in flight per integration
+	checkSoon    = 20 * time.Second // after a look-up of a young message that had no key yet
+	checkAgain   = 30 * time.Second // after a look-up that failed for a passing reason
+	maxCheckTime = time.Hour        // after the send; then nobody asks any more
+	// ParkedFor is how long evidence waits for a row that knows its message, before it is kept as unmatched. It is
+	// longer than the last look-up is away.
+	ParkedFor  = 20 * time.Minute
+	sweepEvery = time.Minute
+)
+
+// Checks are the rows to look up.
+type Checks interface {
+	DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error)
+	SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error
+	Parked(ctx context.Context, integrationID string) (int, error)
+	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
+}
+
+// Checker asks providers what became of messages: to learn the id that their webhooks use, and after messages of which
+// nothing was heard.
+type Checker struct {
+	Integrations Integrations
+	Checks       Checks
+	Folder       *Folder
+	Transport    http.RoundTripper
+	Metrics      *metrics.Metrics
+	Log          *slog.Logger
+	Now          func() time.Time
+
+	mu     sync.Mutex
+	urged  map[string]bool
+	urge   chan struct{}
+	limits map[string]*limitOf
+}
+
+type limitOf struct {
+	of    peal.Limit
+	limit *rate.Limiter
+}
+
+// Start readies a Checker; call it once before Urge and Run.
+func (c *Checker) Start() {
+	c.urged, c.limits, c.urge = map[string]bool{}, map[string]*limitOf{}, make(chan struct{}, 1)
+}
+
+// Urge says that an integration has receipts of messages that no row knows: its look-ups should not wait.
+func (c *Checker) Urge(integrationID string) {
+	c.mu.Lock()
+	c.urged[integrationID] = true
+	c.mu.Unlock()
+	select {
+	case c.urge <- struct{}{}:
+	default:
+	}
+}
+
+// Run looks up until ctx ends.
+func (c *Checker) Run(ctx context.Context) error {
+	for _, in := range c.Integrations.All() { // what was parked before a restart
+		if n, err := c.Checks.Parked(ctx, in.ID); err == nil && n > 0 {
+			c.Urge(in.ID)
+		}
+	}
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	busy := map[string]bool{}
+	finished := make(chan string)
+	var work sync.WaitGroup
+	defer work.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case id := <-finished:
+			delete(busy, id)
+			continue
+		case <-sweep.C:
+			c.sweep(ctx)
+			continue
+		case <-tick.C:
+		case <-c.urge:
+		}
+		for _, in := range c.Integrations.All() {
+			if busy[in.ID] || !c.checked(in) {
+				continue
+			}
+			busy[in.ID] = true
+			work.Go(func() {
+				c.checkAll(ctx, in)
+				select {
+				case finished <- in.ID:
+				case <-ctx.Done():
+				}
+			})
+		}
+	}
+}
+
+func (c *Checker) checked(in *peal.Integration) bool {
+	kind, ok := c.Integrations.Kind(in.Kind)
+	return ok && len(kind.Defaults().Checks) > 0
+}
+
+func (c *Checker) sweep(ctx context.Context) {
+	n, err := c.Checks.Sweep(ctx, c.Now().Add(-ParkedFor))
+	if err != nil && ctx.Err() == nil {
+		c.Log.Warn("sweep failed; it is tried again", "error", err)
+	}
+	if n > 0 {
+		c.Metrics.Unmatched.Add(float64(n))
+		c.Log.Warn("receipts of unknown messages given up on; they are kept as unmatched", "receipts", n)
+	}
+}
+
+// checkAll makes an integration's due look-ups. When it is urged it does not wait for those that are not due yet and
+// whose key is not known, as long as anything is parked. Either ends: what was looked up is not due again at once.
+func (c *Checker) checkAll(ctx context.Context, in *peal.Integration) {
+	c.mu.Lock()
+	urged := c.urged[in.ID]
+	delete(c.urged, in.ID)
+	c.mu.Unlock()
+	kind, _ := c.Integrations.Kind(in.Kind)
+	for ctx.Err() == nil {
+		by := c.Now()
+		if urged = urged && !c.nothingParked(ctx, in.ID); urged {
+			by = by.Add(kind.Defaults().Checks[0])
+		}
+		rows, err := c.Checks.DueChecks(ctx, in.ID, by, urged, checkBatch)
+		if err != nil {
+			c.Log.Warn("look-ups not read", "integration_id", in.ID, "error", err)
+			return
+		}
+		switch {
+		case len(rows) == 0 && urged:
+			urged = false
+		case len(rows) == 0 || !c.check(ctx, in, rows):
+			return
+		}
+	}
+}
+
+func (c *Checker) nothingParked(ctx context.Context, id string) bool {
+	n, err := c.Checks.Parked(ctx, id)
+	return err != nil || n == 0
+}
+
+// check looks rows up; false when it should rest: the account is at fault, or the records are.
+func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeline.Unkeyed) bool {
+	kind, _ := c.Integrations.Kind(in.Kind)
+	client, err := kind.Open(in, c.Transport)
+	if err != nil {
+		c.Log.Warn("look-ups not made", "integration_id", in.ID, "error", err)
+		return false
+	}
+	defer client.Close()
+	var (
+		wg       sync.WaitGroup
+		places   = make(chan struct{}, checkAtOnce)
+		evidence = make([]*peal.Evidence, len(rows))
+		rest     bool
+		mu       sync.Mutex
+	)
+	limit := c.limit(in)
+	for i := range rows {
+		if limit.Wait(ctx) != nil {
+			return false
+		}
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			e, tired := c.lookup(ctx, in, client, &rows[i], kind.Defaults().Checks)
+			evidence[i] = e
+			if tired {
+				mu.Lock()
+				rest = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	var found []peal.Evidence
+	for _, e := range evidence {
+		if e != nil {
+			found = append(found, *e)
+		}
+	}
+	if err := c.Checks.SetChecks(ctx, rows); err != nil {
+		return false
+	}
+	if err := c.Folder.write(found); err != nil {
+		c.Log.Warn("look-ups not folded", "integration_id", in.ID, "error", err)
+		return false
+	}
+	return !rest
+}
+
+// lookup asks after one message, and sets when to ask again. It says whether to rest before the next.
+func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provider.Client, row *pipeline.Unkeyed, checks []time.Duration) (*peal.Evidence, bool) {
+	now := c.Now()
+	row.CheckAt = nextCheck(row.SentAt, now, checks)
+	if row.MessageID == "" {
+		row.CheckAt = time.Time{}
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, in.Timeout)
+	defer cancel()
+	e, err := client.Lookup(ctx, row.MessageID)
+	if err == nil {
+		e.TenantID, e.IntegrationID, e.MessageID = in.TenantID, in.ID, row.MessageID
+		if e.MessageKey == "" && now.Sub(row.SentAt) < time.Minute {
+			row.CheckAt = now.Add(checkSoon)
+		}
+		return &e, false
+	}
+	var pe *provider.Error
+	if errors.As(err, &pe) && pe.Class == peal.ClassPermanent {
+		return nil, false // it does not know the message (yet)
+	}
+	if again := now.Add(checkAgain); now.Sub(row.SentAt) < maxCheckTime && (row.CheckAt.IsZero() || again.Before(row.CheckAt)) {
+		row.CheckAt = again
+	}
+	c.Log.Debug("look-up failed", "integration_id", in.ID, "delivery_id", row.DeliveryID, "error", err)
+	return nil, true
+}
+
+// nextCheck is the first of the check times that is still to come; zero when none is.
+func nextCheck(sent, now time.Time, checks []time.Duration) time.Time {
+	for _, after := range checks {
+		if t := sent.Add(after); t.After(now) {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// limit paces an integration's look-ups. It need not be exact: they are not what the provider limits strictly.
+func (c *Checker) limit(in *peal.Integration) *rate.Limiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.limits[in.ID]
+	if l == nil || l.of != in.LookupLimit {
+		every := rate.Inf
+		if in.LookupLimit.Rate > 0 {
+			every = rate.Limit(float64(in.LookupLimit.Rate) / in.LookupLimit.Period.Seconds())
+		}
+		l = &limitOf{in.LookupLimit, rate.NewLimiter(every, max(1, in.LookupLimit.Burst))}
+		c.limits[in.ID] = l
+	}
+	return l.limit
+}

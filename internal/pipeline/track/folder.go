@@ -1,0 +1,280 @@
+package track
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"peal/internal/metrics"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+const (
+	maxBatch   = 256
+	foldTime   = 30 * time.Second
+	afterError = time.Second
+	maxTries   = 3 // of a webhook on its own, while the records answer otherwise
+)
+
+// Records are the rows that receipts belong to.
+type Records interface {
+	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
+	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
+	Ping(ctx context.Context) error
+}
+
+// Callbacks gives out the webhooks that were kept.
+type Callbacks interface {
+	OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Feed, error)
+}
+
+// Folder folds kept webhooks into the records.
+type Folder struct {
+	Integrations Integrations
+	Records      Records
+	Callbacks    Callbacks
+	Sealer       Sealer
+	Metrics      *metrics.Metrics
+	Log          *slog.Logger
+	Now          func() time.Time
+	// Parked is called when an integration's receipts name messages that no row knows yet.
+	Parked func(integrationID string)
+}
+
+// opened is a webhook that has been understood, or not.
+type opened struct {
+	message  pipeline.Message
+	callback pipeline.Callback
+	evidence []peal.Evidence
+	sessions []session
+	err      error // why it could not be understood
+}
+
+type session struct {
+	in     *peal.Integration
+	ok     bool
+	reason string
+}
+
+// Run folds until ctx ends. What it has not finished comes again.
+func (f *Folder) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		feed, err := f.Callbacks.OpenCallbacks(ctx, 4*maxBatch)
+		if err != nil {
+			f.Log.Warn("callbacks not opened", "error", err)
+			sleep(ctx, afterError)
+			continue
+		}
+		f.consume(ctx, feed.C)
+		feed.Stop()
+	}
+	return nil
+}
+
+func (f *Folder) consume(ctx context.Context, c <-chan pipeline.Message) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-c:
+			if !ok {
+				return
+			}
+			batch := []pipeline.Message{m}
+		more:
+			for len(batch) < maxBatch {
+				select {
+				case m, ok := <-c:
+					if !ok {
+						break more
+					}
+					batch = append(batch, m)
+				default:
+					break more
+				}
+			}
+			f.fold(ctx, batch)
+		}
+	}
+}
+
+// fold brings a batch into the records in one go; when that fails though the records answer, one by one, so that a
+// webhook that cannot be folded does not stand in the way of the others.
+func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
+	all := make([]opened, len(batch))
+	var evidence []peal.Evidence
+	for i, m := range batch {
+		all[i] = f.open(m)
+		evidence = append(evidence, all[i].evidence...)
+	}
+	if err := f.write(evidence); err != nil {
+		f.Log.Warn("webhooks not folded together; going one by one", "webhooks", len(batch), "error", err)
+		for i := range all {
+			f.foldOne(ctx, &all[i])
+		}
+		return
+	}
+	for i := range all {
+		f.finish(ctx, &all[i])
+	}
+}
+
+func (f *Folder) foldOne(ctx context.Context, o *opened) {
+	for try := 1; ctx.Err() == nil; {
+		err := f.write(o.evidence)
+		if err == nil {
+			f.finish(ctx, o)
+			return
+		}
+		pctx, cancel := context.WithTimeout(ctx, foldTime)
+		alive := f.Records.Ping(pctx) == nil
+		cancel()
+		if alive {
+			try++
+		}
+		if try > maxTries {
+			o.err = fmt.Errorf("it could not be folded: %w", err)
+			f.finish(ctx, o)
+			return
+		}
+		sleep(ctx, afterError)
+	}
+	f.giveBack(o.message)
+}
+
+func (f *Folder) write(evidence []peal.Evidence) error {
+	if len(evidence) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
+	defer cancel()
+	folded, err := f.Records.Fold(ctx, evidence)
+	if err != nil {
+		return err
+	}
+	f.count(&folded)
+	return nil
+}
+
+func (f *Folder) count(folded *peal.Folded) {
+	for _, m := range folded.Moved {
+		f.Metrics.Moved.WithLabelValues(m.IntegrationID, string(m.Status)).Inc()
+	}
+	f.Metrics.Parked.Add(float64(len(folded.Parked)))
+	told := map[string]bool{}
+	for _, id := range folded.Parked {
+		if !told[id] && f.Parked != nil {
+			f.Parked(id)
+		}
+		told[id] = true
+	}
+}
+
+// open unseals and understands a webhook. It never fails: what is wrong is in the result.
+func (f *Folder) open(m pipeline.Message) (o opened) {
+	o.message = m
+	o.callback.IntegrationID = pipeline.DeliveryOf(m.Subject())
+	in := f.Integrations.ByID(o.callback.IntegrationID)
+	if in == nil {
+		o.err = fmt.Errorf("its integration is no more")
+		return o
+	}
+	raw, err := f.Sealer.Open(m.Data(), "callback:"+in.ID)
+	if err == nil {
+		err = json.Unmarshal(raw, &o.callback)
+	}
+	if err != nil {
+		o.err = fmt.Errorf("it could not be opened: %w", err)
+		return o
+	}
+	o.err = f.parse(in, &o)
+	return o
+}
+
+func (f *Folder) parse(in *peal.Integration, o *opened) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f.Log.Error("webhook parser panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			err = fmt.Errorf("the parser failed on it")
+		}
+	}()
+	kind, ok := f.Integrations.Kind(in.Kind)
+	if !ok {
+		return fmt.Errorf("this binary has no provider %q", in.Kind)
+	}
+	facts, err := kind.ParseWebhook(o.callback.Header, o.callback.Body)
+	if err != nil {
+		return fmt.Errorf("it could not be understood: %w", err)
+	}
+	for _, fact := range facts {
+		if e := fact.Evidence; e != nil {
+			e.TenantID, e.IntegrationID = in.TenantID, in.ID
+			o.evidence = append(o.evidence, *e)
+		}
+		if h := fact.Session; h != nil {
+			o.sessions = append(o.sessions, session{in, h.OK, h.State})
+		}
+	}
+	return nil
+}
+
+// finish does what is left of a webhook whose evidence is in the records, and lets it go.
+func (f *Folder) finish(ctx context.Context, o *opened) {
+	for _, s := range o.sessions {
+		f.session(ctx, s)
+	}
+	if o.err != nil {
+		f.Metrics.Unreadable.Inc()
+		f.Log.Warn("webhook kept as unreadable", "integration_id", o.callback.IntegrationID, "reason", o.err)
+		wctx, cancel := context.WithTimeout(context.Background(), foldTime)
+		err := f.Records.Unreadable(wctx, o.callback.IntegrationID, f.Now(), o.err.Error(), o.message.Data())
+		cancel()
+		if err != nil {
+			f.Log.Warn("unreadable webhook not kept; it comes again", "error", err)
+			f.giveBack(o.message)
+			return
+		}
+	}
+	if err := o.message.Ack(); err != nil {
+		f.Log.Debug("webhook not acknowledged; it comes again and changes nothing", "error", err)
+	}
+}
+
+// session pauses an integration whose account says that it cannot send, and lifts such a pause when it can again.
+func (f *Folder) session(ctx context.Context, s session) {
+	in := f.Integrations.ByID(s.in.ID)
+	if in == nil {
+		return
+	}
+	var p *peal.Pause
+	switch paused := in.Pause != nil && in.Pause.Code == peal.PauseSession; {
+	case !s.ok && in.Pause == nil:
+		p = &peal.Pause{Code: peal.PauseSession, Reason: "the provider says: " + s.reason, Since: f.Now()}
+		f.Log.Error("integration paused; its jobs stay queued", "integration_id", in.ID, "code", p.Code, "reason", s.reason)
+	case s.ok && paused:
+		f.Log.Info("session is connected again; sending goes on", "integration_id", in.ID)
+	default:
+		return
+	}
+	if err := f.Integrations.Pause(ctx, in.ID, in.Version, p); err != nil {
+		f.Log.Warn("state of session not recorded", "integration_id", in.ID, "error", err)
+	}
+}
+
+func (f *Folder) giveBack(m pipeline.Message) {
+	if err := m.Nak(); err != nil {
+		f.Log.Debug("webhook not given back; it comes again by itself", "error", err)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
