@@ -84,9 +84,9 @@ func TestSessionValidation(t *testing.T) {
 	t.Parallel()
 	b := setup(t, wasender.Options{})
 	for body, field := range map[string]string{
-		`{"phone_number":"+4915100000000"}`:                                    "name",
-		`{"name":"x"}`:                                                         "phone_number",
-		`{"name":"x","phone_number":"12"}`:                                     "phone_number",
+		`{"phone_number":"+4915100000000"}`: "name",
+		`{"name":"x"}`:                      "phone_number",
+		`{"name":"x","phone_number":"12"}`:  "phone_number",
 		`{"name":"x","phone_number":"+4915100000000","log_messages":"y"}`:      "log_messages",
 		`{"name":"x","phone_number":"+4915100000000","webhook_url":"nope"}`:    "webhook_url",
 		`{"name":"x","phone_number":"+4915100000000","webhook_events":"all"}`:  "webhook_events",
