@@ -32,7 +32,7 @@ type Config struct {
 	OperatorKeyFile string `name:"operator-key-file" env:"PEAL_OPERATOR_KEY_FILE" placeholder:"FILE" help:"File that holds the operator key."`
 
 	MetricsOpen          bool     `name:"metrics-open" env:"PEAL_METRICS_OPEN" help:"Answer /metrics without the operator key."`
-	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR,..." help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
+	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR" help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
 
 	LogLevel  string `name:"log-level" env:"PEAL_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error."`
 	LogFormat string `name:"log-format" env:"PEAL_LOG_FORMAT" default:"json" placeholder:"FORMAT" help:"How to log: json or text."`

@@ -2,8 +2,17 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 )
+
+// list is what follows the placeholder of a field that takes several values.
+func list(f Field) string {
+	if reflect.TypeFor[Config]().Field(f.index).Type.Kind() == reflect.Slice {
+		return ",..."
+	}
+	return ""
+}
 
 // Markdown is the text of docs/config.md, made from the tags of [Config].
 func Markdown() string {
@@ -27,7 +36,7 @@ lines that begin with ` + "`#`" + ` are skipped, a value may stand in quotes. Un
 		if f.Flag != "" {
 			flag = "`--" + f.Flag + "`"
 			if f.Placeholder != "" {
-				flag = "`--" + f.Flag + "=" + f.Placeholder + "`"
+				flag = "`--" + f.Flag + "=" + f.Placeholder + list(f) + "`"
 			}
 		}
 		def := "none"

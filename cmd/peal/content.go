@@ -1,0 +1,112 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"peal/api"
+)
+
+// ContentFlags say what a notification says: exactly one kind, and what refines it.
+type ContentFlags struct {
+	Text     string   `name:"text" placeholder:"TEXT" help:"Plain text."`
+	Image    string   `name:"image" placeholder:"URL" help:"A picture."`
+	Video    string   `name:"video" placeholder:"URL" help:"A video."`
+	Document string   `name:"document" placeholder:"URL" help:"A file."`
+	Audio    string   `name:"audio" placeholder:"URL" help:"A voice note."`
+	Sticker  string   `name:"sticker" placeholder:"URL" help:"A sticker."`
+	Contact  string   `name:"contact" placeholder:"NAME=PHONE" help:"A contact card."`
+	Location string   `name:"location" placeholder:"LAT,LONG" help:"A point on the map, in degrees."`
+	Poll     string   `name:"poll" placeholder:"QUESTION" help:"A question; with two --option or more."`
+	Caption  string   `name:"caption" placeholder:"TEXT" help:"Text below an image, video or document."`
+	Filename string   `name:"filename" placeholder:"NAME" help:"Name of the document."`
+	ViewOnce bool     `name:"view-once" help:"The image, video or voice note can be opened once."`
+	Option   []string `name:"option" sep:"none" placeholder:"TEXT" help:"An answer to the poll; may be repeated."`
+	ReplyTo  string   `name:"reply-to" placeholder:"ID" help:"The provider's message id that this answers."`
+}
+
+// kinds names the kinds that are given, and what refines them.
+func (c *ContentFlags) kinds() []string {
+	var kinds []string
+	for _, k := range [...]struct{ flag, value string }{
+		{"--text", c.Text}, {"--image", c.Image}, {"--video", c.Video}, {"--document", c.Document}, {"--audio", c.Audio},
+		{"--sticker", c.Sticker}, {"--contact", c.Contact}, {"--location", c.Location}, {"--poll", c.Poll},
+	} {
+		if k.value != "" {
+			kinds = append(kinds, k.flag)
+		}
+	}
+	return kinds
+}
+
+// content makes the content that the flags describe.
+func (c *ContentFlags) content() (*api.Content, error) {
+	kinds := c.kinds()
+	switch {
+	case len(kinds) == 0:
+		return nil, usagef("nothing to say: give --text, --image, --video, --document, --audio, --sticker, --contact, --location or --poll")
+	case len(kinds) > 1:
+		return nil, usagef("%s are too many: a notification says one thing", strings.Join(kinds, " and "))
+	}
+	if err := c.refines(kinds[0]); err != nil {
+		return nil, err
+	}
+	out := &api.Content{ReplyTo: c.ReplyTo}
+	switch kinds[0] {
+	case "--text":
+		out.Text = &c.Text
+	case "--image":
+		out.Image = &api.Media{URL: c.Image, Caption: c.Caption, ViewOnce: c.ViewOnce}
+	case "--video":
+		out.Video = &api.Media{URL: c.Video, Caption: c.Caption, ViewOnce: c.ViewOnce}
+	case "--document":
+		out.Document = &api.Document{URL: c.Document, Caption: c.Caption, Filename: c.Filename}
+	case "--audio":
+		out.Audio = &api.Audio{URL: c.Audio, ViewOnce: c.ViewOnce}
+	case "--sticker":
+		out.Sticker = &api.Sticker{URL: c.Sticker}
+	case "--contact":
+		name, phone, found := strings.Cut(c.Contact, "=")
+		if !found {
+			return nil, usagef("--contact is NAME=PHONE, such as 'Asha Rao=+919812345678'")
+		}
+		out.Contact = &api.Contact{Name: name, Phone: phone}
+	case "--location":
+		return out, c.setLocation(out)
+	case "--poll":
+		out.Poll = &api.Poll{Question: c.Poll, Options: c.Option}
+	}
+	return out, nil
+}
+
+func (c *ContentFlags) setLocation(out *api.Content) error {
+	lat, long, _ := strings.Cut(c.Location, ",")
+	latitude, err := strconv.ParseFloat(strings.TrimSpace(lat), 64)
+	if err == nil {
+		var longitude float64
+		if longitude, err = strconv.ParseFloat(strings.TrimSpace(long), 64); err == nil {
+			out.Location = &api.Location{Latitude: latitude, Longitude: longitude}
+			return nil
+		}
+	}
+	return usagef("--location is LAT,LONG in degrees, such as 12.9716,77.5946")
+}
+
+// refines refuses flags that would be lost without a word.
+func (c *ContentFlags) refines(kind string) error {
+	for _, r := range [...]struct {
+		flag  string
+		given bool
+		of    string
+	}{
+		{"--caption", c.Caption != "", "--image --video --document"},
+		{"--filename", c.Filename != "", "--document"},
+		{"--view-once", c.ViewOnce, "--image --video --audio"},
+		{"--option", len(c.Option) > 0, "--poll"},
+	} {
+		if r.given && !strings.Contains(r.of+" ", kind+" ") {
+			return usagef("%s goes with %s", r.flag, strings.Join(strings.Fields(r.of), ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"peal/api"
+	"peal/client"
+)
+
+// IntegrationCmd is `peal integration`.
+type IntegrationCmd struct {
+	Create IntegrationCreateCmd `cmd:"" help:"Add an account at a provider."`
+	List   IntegrationListCmd   `cmd:"" help:"List the accounts."`
+	Show   IntegrationShowCmd   `cmd:"" help:"Show one, with the URL for the provider's webhooks."`
+	Update IntegrationUpdateCmd `cmd:"" help:"Change settings or credentials; lifts a pause."`
+	Test   IntegrationTestCmd   `cmd:"" help:"Send a real message over it."`
+	Pause  IntegrationPauseCmd  `cmd:"" help:"Stop its sending; deliveries wait."`
+	Resume IntegrationResumeCmd `cmd:"" help:"Lift its pause, whatever the reason."`
+	Delete IntegrationDeleteCmd `cmd:"" help:"Remove it."`
+
+	Conn `embed:"" group:"conn"`
+}
+
+const integrationExample = "Example:\n\n  peal integration create main --kind wasender --credential api_key=@wasender.key --credential webhook_secret=env:WASENDER_SECRET --rate 45/1s"
+
+// Help gives an example.
+func (IntegrationCmd) Help() string { return integrationExample }
+
+// IntegrationCreateCmd is `peal integration create`.
+type IntegrationCreateCmd struct {
+	Name       string   `arg:"" help:"Its name: a-z, 0-9, dots, dashes."`
+	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider."`
+	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret, personal_access_token."`
+
+	SettingsFlags `embed:"" group:"settings"`
+}
+
+// Help gives an example.
+func (IntegrationCreateCmd) Help() string { return integrationExample }
+
+// Run adds an integration.
+func (c *IntegrationCreateCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	settings, _, err := c.settings()
+	if err != nil {
+		return err
+	}
+	secrets, err := credentials(t, c.Credential)
+	if err != nil {
+		return err
+	}
+	return parent.do(t, func(cl *client.Client) (*api.Integration, error) {
+		return cl.CreateIntegration(ctx, api.IntegrationRequest{Name: c.Name, Kind: c.Kind, Credentials: secrets, Settings: settings})
+	})
+}
+
+// IntegrationListCmd is `peal integration list`.
+type IntegrationListCmd struct{}
+
+// Help gives an example.
+func (IntegrationListCmd) Help() string { return "Example:\n\n  peal integration list" }
+
+// Run lists integrations.
+func (c *IntegrationListCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	cl, err := parent.client()
+	if err != nil {
+		return err
+	}
+	list, err := cl.Integrations(ctx)
+	if err != nil {
+		return err
+	}
+	if parent.JSON {
+		return t.json(list)
+	}
+	rows := make([][]string, len(list.Integrations))
+	for i, in := range list.Integrations {
+		rows[i] = []string{in.ID, in.Name, in.Kind, in.Channel, rateText(in.Settings.Limit), shorten(pauseText(in.Paused))}
+	}
+	return t.table([]string{"ID", "NAME", "KIND", "CHANNEL", "LIMIT", "STATE"}, rows)
+}
+
+// IntegrationShowCmd is `peal integration show`.
+type IntegrationShowCmd struct {
+	Name string `arg:"" help:"Name or id."`
+}
+
+// Help gives an example.
+func (IntegrationShowCmd) Help() string { return "Example:\n\n  peal integration show main" }
+
+// Run shows an integration.
+func (c *IntegrationShowCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	return parent.do(t, func(cl *client.Client) (*api.Integration, error) { return cl.Integration(ctx, c.Name) })
+}
+
+// IntegrationUpdateCmd is `peal integration update`.
+type IntegrationUpdateCmd struct {
+	Name       string   `arg:"" help:"Name or id."`
+	NewName    string   `name:"name" placeholder:"NAME" help:"A new name."`
+	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret to rotate: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated."`
+
+	SettingsFlags `embed:"" group:"settings"`
+}
+
+// Help gives an example.
+func (IntegrationUpdateCmd) Help() string {
+	return "Example:\n\n  peal integration update main --credential api_key=@new.key --rate 60/1m"
+}
+
+// Run changes an integration.
+func (c *IntegrationUpdateCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	settings, some, err := c.settings()
+	if err != nil {
+		return err
+	}
+	patch := api.IntegrationPatch{}
+	if some {
+		patch.Settings = &settings
+	}
+	if c.NewName != "" {
+		patch.Name = &c.NewName
+	}
+	if len(c.Credential) > 0 {
+		if patch.Credentials, err = credentials(t, c.Credential); err != nil {
+			return err
+		}
+	}
+	if !some && c.NewName == "" && len(c.Credential) == 0 {
+		return usagef("nothing to change: give --name, --credential or a setting")
+	}
+	return parent.do(t, func(cl *client.Client) (*api.Integration, error) { return cl.UpdateIntegration(ctx, c.Name, patch) })
+}
+
+// IntegrationTestCmd is `peal integration test`.
+type IntegrationTestCmd struct {
+	Name        string        `arg:"" help:"Name or id."`
+	To          string        `name:"to" required:"" placeholder:"PHONE" help:"Phone number in E.164 that gets the message."`
+	Text        string        `name:"text" placeholder:"TEXT" help:"What to say; a line that says it is a test, unless given."`
+	Wait        bool          `name:"wait" help:"Follow the delivery until it is delivered and print its ticks."`
+	WaitTimeout time.Duration `name:"wait-timeout" default:"1m" placeholder:"DURATION" help:"Longest wait."`
+}
+
+// Help gives an example.
+func (IntegrationTestCmd) Help() string {
+	return "Example:\n\n  peal integration test main --to +919812345678 --wait"
+}
+
+// Run sends a test.
+func (c *IntegrationTestCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	cl, err := parent.client()
+	if err != nil {
+		return err
+	}
+	accepted, err := cl.TestIntegration(ctx, c.Name, api.TestRequest{To: c.To, Text: c.Text})
+	if err != nil {
+		return err
+	}
+	wait := waiter{cl: cl, t: t, until: "delivered", timeout: c.WaitTimeout, quiet: parent.JSON}
+	return follow(ctx, &wait, accepted, c.Wait, parent.JSON, false)
+}
+
+// IntegrationPauseCmd is `peal integration pause`.
+type IntegrationPauseCmd struct {
+	Name string `arg:"" help:"Name or id."`
+}
+
+// Help gives an example.
+func (IntegrationPauseCmd) Help() string { return "Example:\n\n  peal integration pause main" }
+
+// Run pauses an integration.
+func (c *IntegrationPauseCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	return parent.do(t, func(cl *client.Client) (*api.Integration, error) { return cl.PauseIntegration(ctx, c.Name) })
+}
+
+// IntegrationResumeCmd is `peal integration resume`.
+type IntegrationResumeCmd struct {
+	Name string `arg:"" help:"Name or id."`
+}
+
+// Help gives an example.
+func (IntegrationResumeCmd) Help() string { return "Example:\n\n  peal integration resume main" }
+
+// Run lifts a pause.
+func (c *IntegrationResumeCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	return parent.do(t, func(cl *client.Client) (*api.Integration, error) { return cl.ResumeIntegration(ctx, c.Name) })
+}
+
+// IntegrationDeleteCmd is `peal integration delete`.
+type IntegrationDeleteCmd struct {
+	Name string `arg:"" help:"Name or id."`
+	Yes  bool   `name:"yes" short:"y" help:"Do not ask."`
+}
+
+// Help gives an example.
+func (IntegrationDeleteCmd) Help() string { return "Example:\n\n  peal integration delete main --yes" }
+
+// Run removes an integration.
+func (c *IntegrationDeleteCmd) Run(ctx context.Context, t *term, parent *IntegrationCmd) error {
+	cl, err := parent.client()
+	if err != nil {
+		return err
+	}
+	if !c.Yes {
+		if err := t.confirm(ctx, "delete the integration "+clean(c.Name)+"?"); err != nil {
+			return err
+		}
+	}
+	if err := cl.DeleteIntegration(ctx, c.Name); err != nil {
+		return err
+	}
+	return t.did(parent.JSON, "deleted", c.Name)
+}
+
+// do makes one call that answers an integration, and prints it.
+func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration, error)) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	in, err := call(cl)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.json(in)
+	}
+	s := in.Settings
+	return t.facts(
+		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
+		"credentials", names(in.Credentials), "webhook url", in.WebhookURL,
+		"base url", s.BaseURL, "session id", s.SessionID, "limit", rateText(s.Limit), "look-up limit", rateText(s.LookupLimit),
+		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
+		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,
+		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),
+	)
+}
+
+// number is n as text, and nothing for 0.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// pauseText says whether an integration sends.
+func pauseText(p *api.Pause) string {
+	if p == nil {
+		return "sending"
+	}
+	s := "paused (" + p.Code + ")"
+	if p.Until != nil {
+		s += " until " + longTime(p.Until)
+	}
+	if p.Reason != "" {
+		s += ": " + p.Reason
+	}
+	return s
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"peal/api"
+	"peal/client"
+)
+
+// sendRetries is how often a send is tried again when the server is busy or away; it is safe, for every send that
+// is tried again has an idempotency key.
+const sendRetries = 3
+
+// SendCmd is `peal send`.
+type SendCmd struct {
+	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678."`
+	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number Peal knows."`
+	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp."`
+	Integration string `name:"integration" placeholder:"NAME" help:"Integration to send over, by name or id."`
+
+	ContentFlags `embed:"" group:"content"`
+
+	Key      string            `name:"key" placeholder:"KEY" help:"Idempotency key: the same key within 24 h sends nothing twice."`
+	TTL      time.Duration     `name:"ttl" placeholder:"DURATION" help:"Give up when it has not been sent after this long."`
+	SendAt   when              `name:"send-at" placeholder:"TIME" help:"Not before this time, or this long from now: 2026-01-31T15:04:05Z, 90m."`
+	Metadata map[string]string `name:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"Anything of yours, kept and given back; may be repeated."`
+
+	File string `name:"file" placeholder:"FILE" help:"Send the notifications of this file: a JSON array, or one JSON object after the other; - is the standard input."`
+
+	Wait        bool          `name:"wait" help:"Follow the delivery and print its ticks."`
+	WaitFor     string        `name:"wait-for" enum:"sent,delivered,read" default:"delivered" placeholder:"STATUS" help:"What to wait for: sent, delivered or read."`
+	WaitTimeout time.Duration `name:"wait-timeout" default:"1m" placeholder:"DURATION" help:"Longest wait."`
+
+	Conn `embed:"" group:"conn"`
+}
+
+// Help gives examples.
+func (SendCmd) Help() string {
+	return "Examples:\n\n" +
+		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
+		"  peal send --file batch.json"
+}
+
+// Run sends.
+func (c *SendCmd) Run(ctx context.Context, t *term) error {
+	cl, err := c.client(client.WithRetries(sendRetries))
+	if err != nil {
+		return err
+	}
+	if c.File != "" {
+		if c.To != "" || c.User != "" || c.Wait || c.Key != "" || len(c.kinds()) > 0 {
+			return usagef("--file stands alone: recipients, contents and keys are in the file, and --wait follows only one notification")
+		}
+		return sendFile(ctx, t, cl, c.File, c.JSON)
+	}
+	req, err := c.request(t.now())
+	if err != nil {
+		return err
+	}
+	sent, err := cl.Send(ctx, *req)
+	if err != nil {
+		return err
+	}
+	wait := waiter{cl: cl, t: t, until: c.WaitFor, timeout: c.WaitTimeout, quiet: c.JSON}
+	return follow(ctx, &wait, &sent.Accepted, c.Wait, c.JSON, sent.Replayed)
+}
+
+// follow prints what was accepted and, where wanted, waits for what becomes of it. For scripts there is one
+// document: the answer, or after a wait the notification.
+func follow(ctx context.Context, w *waiter, a *api.Accepted, wait, asJSON, replayed bool) error {
+	switch {
+	case asJSON && !wait:
+		return w.t.json(a)
+	case !asJSON:
+		if err := printAccepted(w.t, a, replayed); err != nil || !wait {
+			return err
+		}
+	}
+	failed := w.wait(ctx, a)
+	if asJSON {
+		n, err := w.cl.Notification(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		if err := w.t.json(n); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// printAccepted prints the answer to a send.
+func printAccepted(t *term, a *api.Accepted, replayed bool) error {
+	note := ""
+	if replayed {
+		note = "  (accepted earlier, under the same idempotency key)"
+	}
+	rows := [][]string{{"notification", a.ID + note}}
+	for _, d := range a.Deliveries {
+		row := d.ID + "  " + d.Status
+		if d.Reason != "" {
+			row += ": " + d.Reason
+		}
+		rows = append(rows, []string{"delivery", row})
+	}
+	return t.table(nil, rows)
+}
+
+// request makes the notification that the flags describe.
+func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
+	if c.To == "" && c.User == "" {
+		return nil, usagef("nobody to send to: give --to or --user (or --file)")
+	}
+	content, err := c.content()
+	if err != nil {
+		return nil, err
+	}
+	req := &api.NotificationRequest{
+		Recipient:      api.Recipient{Phone: c.To, UserID: c.User},
+		Channel:        c.Channel,
+		Integration:    c.Integration,
+		Content:        *content,
+		SendAt:         c.SendAt.ahead(now),
+		IdempotencyKey: c.Key,
+	}
+	if c.TTL < 0 {
+		return nil, usagef("--ttl must be more than 0")
+	}
+	if c.TTL > 0 {
+		req.TTL = c.TTL.String()
+	}
+	if len(c.Metadata) > 0 {
+		metadata, err := json.Marshal(c.Metadata)
+		if err != nil {
+			return nil, usagef("--metadata: %w", err)
+		}
+		req.Metadata = metadata
+	}
+	return req, nil
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"peal/internal/config"
+)
+
+// ServeCmd is `peal serve`.
+type ServeCmd struct {
+	ConfigFile configPath    `name:"config" env:"PEAL_CONFIG" placeholder:"FILE" help:"File with lines such as PEAL_LISTEN=127.0.0.1:7325; flags and the environment win over it."`
+	Check      bool          `name:"check" help:"Check the configuration and stop."`
+	Config     config.Config `embed:""`
+}
+
+// Help gives an example.
+func (ServeCmd) Help() string {
+	return "The two keys come from files or from the environment, PEAL_MASTER_KEY and PEAL_OPERATOR_KEY. " +
+		"Make them once and keep them: without its master key a database's credentials cannot be read.\n\n" +
+		"Example:\n\n" +
+		"  openssl rand -base64 32 > master.key\n" +
+		"  openssl rand -hex 24 > operator.key\n" +
+		"  peal serve --master-key-file master.key --operator-key-file operator.key"
+}
+
+// Run serves until ctx ends.
+func (c *ServeCmd) Run(_ context.Context, t *term, file *configFile) error {
+	_, err := file.complete(c.Config)
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		return t.printf("the configuration is fine\n")
+	}
+	return errors.New("serve: not wired yet")
+}

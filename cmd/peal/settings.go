@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"peal/api"
+)
+
+// SettingsFlags are an integration's knobs.
+type SettingsFlags struct {
+	BaseURL     string        `name:"base-url" placeholder:"URL" help:"Where the provider's API is."`
+	SessionID   string        `name:"session-id" placeholder:"ID" help:"wasender: the session's id, for look-ups with the personal access token."`
+	Rate        string        `name:"rate" placeholder:"N/PERIOD" help:"Most sends in any window: 45/1s, 256/1m; 0 for no limit."`
+	Burst       int           `name:"burst" placeholder:"COUNT" help:"How many may go back to back after a quiet time; with --rate."`
+	LookupRate  string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
+	Concurrency int           `name:"concurrency" placeholder:"COUNT" help:"Calls in flight at once."`
+	CallTimeout time.Duration `name:"call-timeout" placeholder:"DURATION" help:"Longest call to the provider."`
+	MaxAttempts int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
+	RetryBase   time.Duration `name:"retry-base" placeholder:"DURATION" help:"Wait before the second attempt; then three times as long each."`
+	RetryCap    time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
+	OnUnknown   string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile, hold or resend."`
+}
+
+// settings makes the API's settings; any says whether there is one among them.
+func (f *SettingsFlags) settings() (s api.Settings, any bool, err error) {
+	s = api.Settings{
+		BaseURL: f.BaseURL, SessionID: f.SessionID, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
+		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
+	}
+	if s.Limit, err = parseRate("--rate", f.Rate); err != nil {
+		return s, false, err
+	}
+	if s.LookupLimit, err = parseRate("--lookup-rate", f.LookupRate); err != nil {
+		return s, false, err
+	}
+	if f.Burst != 0 {
+		if s.Limit == nil {
+			return s, false, usagef("--burst goes with --rate")
+		}
+		s.Limit.Burst = f.Burst
+	}
+	return s, s != api.Settings{}, nil
+}
+
+func durationText(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// parseRate reads "45/1s" or "45" (a second); nil for nothing.
+func parseRate(flag, text string) (*api.Limit, error) {
+	if text == "" {
+		return nil, nil
+	}
+	count, period, found := strings.Cut(text, "/")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, usagef("%s: %q is no rate; write it like 45/1s or 256/1m", flag, text)
+	}
+	limit := &api.Limit{Rate: n}
+	if found {
+		if len(period) > 0 && (period[0] < '0' || period[0] > '9') {
+			period = "1" + period // 45/s
+		}
+		d, err := time.ParseDuration(period)
+		if err != nil || d <= 0 {
+			return nil, usagef("%s: %q is no rate; write it like 45/1s or 256/1m", flag, text)
+		}
+		limit.Period = d.String()
+	}
+	return limit, nil
+}
+
+// rateText is a limit as parseRate reads it.
+func rateText(l *api.Limit) string {
+	switch {
+	case l == nil:
+		return ""
+	case l.Rate == 0:
+		return "no limit"
+	}
+	s := strconv.Itoa(l.Rate) + "/"
+	if l.Period == "" {
+		s += "1s"
+	} else {
+		s += l.Period
+	}
+	if l.Burst > 0 {
+		s += fmt.Sprintf(", burst %d", l.Burst)
+	}
+	return s
+}
