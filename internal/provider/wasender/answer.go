@@ -15,7 +15,7 @@ const maxReason = 300
 
 // answer is the body of any answer to a send.
 type answer struct {
-	Success *bool `json:"success"`
+	Success json.RawMessage `json:"success"`
 	Data    struct {
 		MsgID json.RawMessage `json:"msgId"`
 	} `json:"data"`

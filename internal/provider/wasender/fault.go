@@ -77,7 +77,11 @@ func isTLS(err error) bool {
 		unknown x509.UnknownAuthorityError
 		host    x509.HostnameError
 		invalid x509.CertificateInvalidError
+		op      *net.OpError
 	)
+	if errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") { // so crypto/tls names alerts
+		return true
+	}
 	return errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert) ||
 		errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &invalid)
 }

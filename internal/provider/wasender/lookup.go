@@ -16,7 +16,7 @@ const connected = "connected"
 
 // info is the answer of GET /messages/{msgId}/info.
 type info struct {
-	Success *bool           `json:"success"`
+	Success json.RawMessage `json:"success"`
 	Message json.RawMessage `json:"message"`
 	Retry   json.RawMessage `json:"retry_after"`
 	Data    struct {
@@ -37,7 +37,7 @@ func (c *client) Lookup(ctx context.Context, messageID string) (peal.Evidence, e
 	if err := c.get(ctx, "/messages/"+messageID+"/info", &a, &a.Retry); err != nil {
 		return peal.Evidence{}, err
 	}
-	if a.Success != nil && !*a.Success {
+	if isFalse(a.Success) {
 		return peal.Evidence{}, &provider.Error{
 			Class: peal.ClassTemporary, Code: codeRejected, Err: errors.New("the provider refused the look-up without a documented reason"),
 		}

@@ -60,7 +60,7 @@ func (c *client) judgeSuccess(ctx context.Context, r *reply, a *answer) peal.Out
 	if r.broken != nil && r.broken != errNotJSON {
 		return fault(ctx, r.broken, true)
 	}
-	if r.broken == nil && a.Success != nil && !*a.Success {
+	if r.broken == nil && isFalse(a.Success) {
 		out := peal.Outcome{Code: codeRejected, Reason: c.scrub.clean(a.words("the provider refused it without a reason"))}
 		return c.judgeRefusal(ctx, out, r.status, a)
 	}

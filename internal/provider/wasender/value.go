@@ -45,6 +45,10 @@ func asID(raw json.RawMessage) string {
 	return s
 }
 
+// isTrue and isFalse read a boolean; what is none is neither.
+func isTrue(raw json.RawMessage) bool  { return string(raw) == "true" }
+func isFalse(raw json.RawMessage) bool { return string(raw) == "false" }
+
 // asNumber reads a number, or a string that holds one.
 func asNumber(raw json.RawMessage) (float64, bool) {
 	s := asString(raw)

@@ -88,7 +88,7 @@ func (p *parser) event(e *event) {
 		p.each(e.Data, func(i *item) { p.sent(i, at) })
 	case "messages.upsert":
 		p.each(e.Data, func(i *item) {
-			if i.Key.FromMe != nil && *i.Key.FromMe {
+			if isTrue(i.Key.FromMe) {
 				p.sent(i, at)
 			}
 		})
@@ -112,7 +112,7 @@ func (p *parser) event(e *event) {
 type item struct {
 	Key struct {
 		ID     json.RawMessage `json:"id"`
-		FromMe *bool           `json:"fromMe"`
+		FromMe json.RawMessage `json:"fromMe"`
 	} `json:"key"`
 	MsgID  json.RawMessage `json:"msgId"`
 	Status json.RawMessage `json:"status"`
