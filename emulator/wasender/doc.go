@@ -21,7 +21,7 @@
 //	srv := httptest.NewServer(emu)
 //	defer srv.Close()
 //
-//	// The third-party base URL is srv.URL + "/api".
+//	// The provider under test gets the base URL srv.URL + "/api".
 //	emu.AddFault(wasender.Fault{Kind: wasender.FaultStatus, Status: 503, Times: 2})
 //	... send ...
 //	emu.Idle(ctx) // every webhook was posted, dropped or given up
@@ -63,7 +63,8 @@
 //	GET    /_emulator/sessions                 with keys and secrets
 //	POST   /_emulator/sessions                 {"name":"b","api_key":"key-2","webhook_url":"http://..."}
 //	GET    /_emulator/sessions/{id}
-//	PUT    /_emulator/sessions/{id}            {"state":"logged_out"} or any other fields of POST
+//	PUT    /_emulator/sessions/{id}            {"state":"logged_out"}, {"limit":{"requests":45,"period":"1s"}}
+//	                                           ({"requests":0,"period":"0s"} takes the limit away), or other fields of POST
 //	POST   /_emulator/inbound                  {"session":1,"from":"+4915112345678","text":"STOP"}
 //	POST   /_emulator/webhook                  {"session":1,"body":{...}}   posts any JSON with the secret
 package wasender

@@ -53,11 +53,29 @@ func TestSendEveryKind(t *testing.T) {
 	}
 }
 
+// toPhone opens the body of a send that is invalid for another reason.
+const toPhone = `{"to":"` + phone + `",`
+
+type invalidSend struct{ body, field string }
+
+// checkInvalid sends each and expects an error of its field.
+func checkInvalid(t *testing.T, sends []invalidSend) {
+	t.Helper()
+	b := setup(t, wasender.Options{})
+	for _, tc := range sends {
+		a := b.send(tc.body, 422)
+		if a.json["success"] != false || a.json["message"] != "Validation failed" || at(a.json["errors"], tc.field, 0) == nil {
+			t.Errorf("%s: want an error of %s, got %s", tc.body, tc.field, a.body)
+		}
+	}
+	if c := b.emu.Counts(); c.Accepted != 0 || c.Invalid != int64(len(sends)) || c.ByStatus[422] != c.Arrived {
+		t.Errorf("counts %+v", c)
+	}
+}
+
 func TestSendValidation(t *testing.T) {
 	t.Parallel()
-	b := setup(t, wasender.Options{})
-	const to = `"to":"+4915112345678",`
-	for _, tc := range []struct{ body, field string }{
+	checkInvalid(t, []invalidSend{
 		{`{}`, "to"},
 		{`{"to":null,"text":"x"}`, "to"},
 		{`{"to":"","text":"x"}`, "to"},
@@ -71,56 +89,59 @@ func TestSendValidation(t *testing.T) {
 		{`{"to":"@newsletter","text":"x"}`, "to"},
 		{`{"TO":"+4915112345678","text":"x"}`, "to"}, // names are case sensitive
 		{`{"to":"+4915112345678"}`, "text"},
-		{`{` + to + `"text":""}`, "text"},
-		{`{` + to + `"text":"  "}`, "text"},
-		{`{` + to + `"text":5}`, "text"},
-		{`{` + to + `"imageURL":"https://x.test/a.png"}`, "text"},
-		{`{` + to + `"imageUrl":"ftp://x.test/a.png"}`, "imageUrl"},
-		{`{` + to + `"imageUrl":"a.png"}`, "imageUrl"},
-		{`{` + to + `"imageUrl":""}`, "imageUrl"},
-		{`{` + to + `"videoUrl":{}}`, "videoUrl"},
-		{`{` + to + `"documentUrl":"nope"}`, "documentUrl"},
-		{`{` + to + `"audioUrl":"nope"}`, "audioUrl"},
-		{`{` + to + `"stickerUrl":"nope"}`, "stickerUrl"},
-		{`{` + to + `"stickerUrl":"https://x.test/a.webp","text":"x"}`, "text"},
-		{`{` + to + `"imageUrl":"https://x.test/a.png","videoUrl":"https://x.test/a.mp4"}`, "imageUrl"},
-		{`{` + to + `"imageUrl":"https://x.test/a.png","poll":{"question":"q","options":["a","b"]}}`, "poll"},
-		{`{` + to + `"text":"x","fileName":"a.pdf"}`, "fileName"},
-		{`{` + to + `"documentUrl":"https://x.test/a","fileName":"` + strings.Repeat("a", 256) + `"}`, "fileName"},
-		{`{` + to + `"contact":"Ann"}`, "contact"},
-		{`{` + to + `"contact":{"phone":"+4915112345678"}}`, "contact.name"},
-		{`{` + to + `"contact":{"name":"Ann"}}`, "contact.phone"},
-		{`{` + to + `"contact":{"name":"Ann","phone":"abc"}}`, "contact.phone"},
-		{`{` + to + `"location":[]}`, "location"},
-		{`{` + to + `"location":{"longitude":1}}`, "location.latitude"},
-		{`{` + to + `"location":{"latitude":91,"longitude":1}}`, "location.latitude"},
-		{`{` + to + `"location":{"latitude":1,"longitude":-181}}`, "location.longitude"},
-		{`{` + to + `"location":{"latitude":true,"longitude":1}}`, "location.latitude"},
-		{`{` + to + `"location":{"latitude":1,"longitude":1,"name":1}}`, "location.name"},
-		{`{` + to + `"poll":true}`, "poll"},
-		{`{` + to + `"poll":{"options":["a","b"]}}`, "poll.question"},
-		{`{` + to + `"poll":{"question":"q"}}`, "poll.options"},
-		{`{` + to + `"poll":{"question":"q","options":"a"}}`, "poll.options"},
-		{`{` + to + `"poll":{"question":"q","options":["a"]}}`, "poll.options"},
-		{`{` + to + `"poll":{"question":"q","options":["a",""]}}`, "poll.options.1"},
-		{`{` + to + `"poll":{"question":"q","options":["a","b"],"multiSelect":"yes"}}`, "poll.multiSelect"},
-		{`{` + to + `"text":"x","viewOnce":true}`, "viewOnce"},
-		{`{` + to + `"imageUrl":"https://x.test/a.png","viewOnce":"yes"}`, "viewOnce"},
-		{`{` + to + `"text":"x","mentions":"a"}`, "mentions"},
-		{`{` + to + `"text":"x","mentions":["ann"]}`, "mentions.0"},
-		{`{` + to + `"text":"x","replyTo":"1"}`, "replyTo"},
-		{`{` + to + `"text":"x","replyTo":0}`, "replyTo"},
-	} {
-		a := b.send(tc.body, 422)
-		if a.json["success"] != false || a.json["message"] != "Validation failed" || at(a.json["errors"], tc.field, 0) == nil {
-			t.Errorf("%s: want an error of %s, got %s", tc.body, tc.field, a.body)
-		}
-	}
+		{toPhone + `"text":""}`, "text"},
+		{toPhone + `"text":"  "}`, "text"},
+		{toPhone + `"text":5}`, "text"},
+		{toPhone + `"imageURL":"https://x.test/a.png"}`, "text"},
+		{toPhone + `"imageUrl":"ftp://x.test/a.png"}`, "imageUrl"},
+		{toPhone + `"imageUrl":"a.png"}`, "imageUrl"},
+		{toPhone + `"imageUrl":""}`, "imageUrl"},
+		{toPhone + `"videoUrl":{}}`, "videoUrl"},
+		{toPhone + `"documentUrl":"nope"}`, "documentUrl"},
+		{toPhone + `"audioUrl":"nope"}`, "audioUrl"},
+		{toPhone + `"stickerUrl":"nope"}`, "stickerUrl"},
+		{toPhone + `"stickerUrl":"https://x.test/a.webp","text":"x"}`, "text"},
+		{toPhone + `"imageUrl":"https://x.test/a.png","videoUrl":"https://x.test/a.mp4"}`, "imageUrl"},
+		{toPhone + `"imageUrl":"https://x.test/a.png","poll":{"question":"q","options":["a","b"]}}`, "poll"},
+		{toPhone + `"text":"x","fileName":"a.pdf"}`, "fileName"},
+		{toPhone + `"documentUrl":"https://x.test/a","fileName":"` + strings.Repeat("a", 256) + `"}`, "fileName"},
+	})
+}
+
+func TestSendValidationOfObjects(t *testing.T) {
+	t.Parallel()
+	checkInvalid(t, []invalidSend{
+		{toPhone + `"contact":"Ann"}`, "contact"},
+		{toPhone + `"contact":{"phone":"+4915112345678"}}`, "contact.name"},
+		{toPhone + `"contact":{"name":"Ann"}}`, "contact.phone"},
+		{toPhone + `"contact":{"name":"Ann","phone":"abc"}}`, "contact.phone"},
+		{toPhone + `"location":[]}`, "location"},
+		{toPhone + `"location":{"longitude":1}}`, "location.latitude"},
+		{toPhone + `"location":{"latitude":91,"longitude":1}}`, "location.latitude"},
+		{toPhone + `"location":{"latitude":1,"longitude":-181}}`, "location.longitude"},
+		{toPhone + `"location":{"latitude":true,"longitude":1}}`, "location.latitude"},
+		{toPhone + `"location":{"latitude":1,"longitude":1,"name":1}}`, "location.name"},
+		{toPhone + `"poll":true}`, "poll"},
+		{toPhone + `"poll":{"options":["a","b"]}}`, "poll.question"},
+		{toPhone + `"poll":{"question":"q"}}`, "poll.options"},
+		{toPhone + `"poll":{"question":"q","options":"a"}}`, "poll.options"},
+		{toPhone + `"poll":{"question":"q","options":["a"]}}`, "poll.options"},
+		{toPhone + `"poll":{"question":"q","options":["a",""]}}`, "poll.options.1"},
+		{toPhone + `"poll":{"question":"q","options":["a","b"],"multiSelect":"yes"}}`, "poll.multiSelect"},
+		{toPhone + `"text":"x","viewOnce":true}`, "viewOnce"},
+		{toPhone + `"imageUrl":"https://x.test/a.png","viewOnce":"yes"}`, "viewOnce"},
+		{toPhone + `"text":"x","mentions":"a"}`, "mentions"},
+		{toPhone + `"text":"x","mentions":["ann"]}`, "mentions.0"},
+		{toPhone + `"text":"x","replyTo":"1"}`, "replyTo"},
+		{toPhone + `"text":"x","replyTo":0}`, "replyTo"},
+	})
+}
+
+func TestSendValidationAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t, wasender.Options{})
 	jsonEqual(t, b.send(`{"text":"x"}`, 422).body,
 		`{"errors":{"to":["The to field is required."]},"message":"Validation failed","success":false}`)
-	if c := b.emu.Counts(); c.Accepted != 0 || c.Invalid != c.Arrived || c.ByStatus[422] != c.Arrived {
-		t.Errorf("counts %+v", c)
-	}
 }
 
 func TestSendRefusals(t *testing.T) {

@@ -46,13 +46,10 @@ func New(opt Options) *Server {
 	if err := opt.Script.validate(); err != nil {
 		panic("wasender: Options.Script: " + err.Error())
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		opt:    opt,
 		epoch:  opt.Now(),
-		player: newPlayer(ctx, opt.Webhooks, opt.Logger),
 		done:   make(chan struct{}),
-		cancel: cancel,
 		absent: map[string]bool{},
 		routes: routes(),
 		store:  newStore(opt.KeepMessages, opt.FirstMsgID),
@@ -61,6 +58,9 @@ func New(opt Options) *Server {
 		s.absent[number] = true
 	}
 	s.setup()
+	// Last: what panics above must not leave goroutines behind.
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel, s.player = cancel, newPlayer(ctx, opt.Webhooks, opt.Logger)
 	return s
 }
 

@@ -40,7 +40,7 @@ type Session struct {
 	WebhookDisabled   bool     // the vendor's webhook_enabled, turned round so that zero is on
 	WebhookEvents     []string // only these events; empty: every event
 	Plan              Plan
-	Limit             Limit // ours: overrides plan and account protection when set
+	Limit             Limit // ours: overrides plan and account protection; zero: none set
 	AccountProtection bool
 	LogMessages       bool
 	ResetInSeconds    bool // X-RateLimit-Reset in seconds instead of unix time
