@@ -100,3 +100,6 @@ type Depth struct {
 	Dead          int64
 	Oldest        time.Time // when the oldest queued one was accepted
 }
+
+// Pace spreads re-driven deliveries out: the first falls due after Start, each next one after Spacing more.
+type Pace struct{ Start, Spacing time.Duration }

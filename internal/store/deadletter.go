@@ -76,8 +76,8 @@ func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilt
 }
 
 // Redrive queues up to limit dead letters again, oldest first: same id, same history, a fresh budget of attempts. With
-// spacing they fall due one after the other. Expired ones are left alone. It gives the jobs to publish.
-func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, spacing time.Duration) ([]pipeline.Job, error) {
+// a pace they fall due one after the other. Expired ones are left alone. It gives the jobs to publish.
+func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, pace peal.Pace) ([]pipeline.Job, error) {
 	var jobs []pipeline.Job
 	err := s.write(ctx, func(t *tx) error {
 		jobs = nil
@@ -90,8 +90,8 @@ func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter,
 			return fmt.Errorf("choose dead letters: %w", err)
 		}
 		for i := range jobs {
-			if spacing > 0 {
-				jobs[i].Due = now.Add(time.Duration(i) * spacing)
+			if pace.Spacing > 0 {
+				jobs[i].Due = now.Add(pace.Start + time.Duration(i)*pace.Spacing)
 			}
 			if err := requeue(t, tenantID, &jobs[i], now, peal.EventRedriven, ""); err != nil {
 				return fmt.Errorf("re-drive: %w", err)

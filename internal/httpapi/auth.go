@@ -1,0 +1,226 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"peal/api"
+	"peal/internal/peal"
+)
+
+const (
+	keyPrefix = "peal_"
+	keyTTL    = 5 * time.Second // how long a key that was good is not asked after again
+	keyCache  = 10_000
+)
+
+// principal is who a request comes from.
+type principal struct {
+	tenantID string // empty for an operator's request that is for no tenant
+	operator bool
+	scopes   []string
+}
+
+// authenticator tells who a key belongs to. It remembers good keys for a moment, by their hash.
+type authenticator struct {
+	keys     Keys
+	tenants  Tenants
+	now      func() time.Time
+	operator [sha256.Size]byte
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]remembered
+}
+
+type remembered struct {
+	principal principal
+	until     time.Time
+}
+
+func newAuthenticator(cfg Config) *authenticator {
+	return &authenticator{
+		keys: cfg.Keys, tenants: cfg.Tenants, now: cfg.Now, operator: sha256.Sum256([]byte(cfg.OperatorKey)),
+		known: map[[sha256.Size]byte]remembered{},
+	}
+}
+
+// newKey makes an API key: "peal_", the id of its row, and 256 random bits of which only a hash is kept.
+func newKey(tenantID, name string, scopes []string, now, expires time.Time) (k peal.Key, token string, err error) {
+	id := uuid.Must(uuid.NewV7())
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return k, "", fmt.Errorf("make key: %w", err)
+	}
+	text := base64.RawURLEncoding.EncodeToString(secret)
+	hash := sha256.Sum256([]byte(text))
+	k = peal.Key{ID: id.String(), TenantID: tenantID, Name: name, Hash: hash[:], Scopes: scopes, CreatedAt: now, ExpiresAt: expires}
+	return k, keyPrefix + hex.EncodeToString(id[:]) + "_" + text, nil
+}
+
+// authenticate tells who sent the request, or fails with a problem.
+func (a *authenticator) authenticate(ctx context.Context, authorization, tenant string) (principal, error) {
+	token, ok := strings.CutPrefix(authorization, "Bearer ")
+	if !ok || token == "" {
+		return principal{}, newProblem(api.CodeUnauthorized, "send the header Authorization: Bearer <API key>")
+	}
+	hash := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
+		return a.asOperator(ctx, tenant)
+	}
+	p, ok := a.recall(hash)
+	if !ok {
+		var err error
+		if p, err = a.look(ctx, token); err != nil {
+			return p, err
+		}
+		a.remember(hash, p)
+	}
+	if tenant != "" && tenant != p.tenantID {
+		return principal{}, newProblem(api.CodeForbidden, "the key is of another tenant; leave the header "+api.TenantHeader+" out")
+	}
+	return p, nil
+}
+
+func (a *authenticator) asOperator(ctx context.Context, tenant string) (principal, error) {
+	p := principal{operator: true, tenantID: tenant, scopes: []string{api.ScopeAdmin}}
+	if tenant == "" {
+		return p, nil
+	}
+	if _, err := a.tenants.Tenant(ctx, tenant); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// look reads the key's row and compares the secret, in constant time. Whatever is wrong, the answer is the same.
+func (a *authenticator) look(ctx context.Context, token string) (principal, error) {
+	refused := newProblem(api.CodeUnauthorized, "the API key is not known, was revoked or has expired")
+	rest, ok := strings.CutPrefix(token, keyPrefix)
+	idText, secret, ok2 := strings.Cut(rest, "_")
+	id, err := uuid.Parse(idText)
+	if !ok || !ok2 || err != nil || len(idText) != 32 {
+		return principal{}, refused
+	}
+	k, err := a.keys.Key(ctx, id.String())
+	if peal.KindOf(err) == peal.NotFound {
+		return principal{}, refused
+	}
+	if err != nil {
+		return principal{}, &peal.Error{Kind: peal.Unavailable, Message: "the key could not be looked up", Err: err}
+	}
+	hash := sha256.Sum256([]byte(secret))
+	if subtle.ConstantTimeCompare(hash[:], k.Hash) != 1 || !k.RevokedAt.IsZero() || (!k.ExpiresAt.IsZero() && !a.now().Before(k.ExpiresAt)) {
+		return principal{}, refused
+	}
+	if k.Disabled {
+		return principal{}, newProblem(api.CodeTenantDisabled, "")
+	}
+	return principal{tenantID: k.TenantID, scopes: k.Scopes}, nil
+}
+
+func (a *authenticator) recall(hash [sha256.Size]byte) (principal, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r, ok := a.known[hash]
+	return r.principal, ok && a.now().Before(r.until)
+}
+
+func (a *authenticator) remember(hash [sha256.Size]byte, p principal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) >= keyCache {
+		clear(a.known)
+	}
+	a.known[hash] = remembered{p, a.now().Add(keyTTL)}
+}
+
+// forget makes changes of keys and tenants felt at once on this node.
+func (a *authenticator) forget() {
+	a.mu.Lock()
+	clear(a.known)
+	a.mu.Unlock()
+}
+
+// may tells whether the principal has a scope; admin has all.
+func (p *principal) may(scope string) bool {
+	return slices.Contains(p.scopes, scope) || slices.Contains(p.scopes, api.ScopeAdmin)
+}
+
+// credentials are the headers that say who asks; inputs of operations embed it.
+type credentials struct {
+	Authorization string `header:"Authorization" hidden:"true"`
+	Tenant        string `header:"Peal-Tenant" doc:"With the operator's key: the tenant that the request is for"`
+}
+
+// tenant is the one that a request is for, if its key has the scope.
+func (s *Server) tenant(ctx context.Context, c *credentials, scope string) (string, error) {
+	p, err := s.auth.authenticate(ctx, c.Authorization, c.Tenant)
+	switch {
+	case err != nil:
+		return "", s.fail(ctx, err)
+	case p.tenantID == "":
+		return "", s.fail(ctx, newProblem(api.CodeForbidden, "an operator's request needs the header "+api.TenantHeader+" that names the tenant"))
+	case !p.may(scope):
+		return "", s.fail(ctx, newProblem(api.CodeForbidden, "it needs a key with the scope "+scope))
+	}
+	return p.tenantID, nil
+}
+
+// operator fails unless the request carries the operator's key.
+func (s *Server) operator(ctx context.Context, c *credentials) error {
+	p, err := s.auth.authenticate(ctx, c.Authorization, "")
+	if err == nil && !p.operator {
+		err = newProblem(api.CodeForbidden, "it needs the operator's key")
+	}
+	if err != nil {
+		return s.fail(ctx, err)
+	}
+	return nil
+}
+
+func credentialsOf(r *http.Request) *credentials {
+	return &credentials{Authorization: r.Header.Get("Authorization"), Tenant: r.Header.Get(api.TenantHeader)}
+}
+
+type requestIDKey struct{}
+
+func withRequestID(ctx context.Context) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, new(lazyID))
+}
+
+// lazyID is made only when somebody asks for it: most requests need none.
+type lazyID struct {
+	once sync.Once
+	id   string
+}
+
+func requestID(ctx context.Context) string {
+	l, ok := ctx.Value(requestIDKey{}).(*lazyID)
+	if !ok {
+		return ""
+	}
+	l.once.Do(func() { l.id = peal.NewID() })
+	return l.id
+}
+
+// bodyError words what went wrong while a body was read.
+func bodyError(err error, limit int64) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return newProblem(api.CodeBodyTooLarge, fmt.Sprintf("it is over %d bytes", limit))
+	}
+	return newProblem(api.CodeMalformedJSON, "the body ended before it was complete")
+}

@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"peal/api"
+	"peal/internal/peal"
+)
+
+// optional is a time as the API shows it: absent when there is none.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func deref(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
+	out := api.Notification{
+		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, SendAt: optional(n.SendAt),
+		ExpiresAt: optional(n.ExpiresAt), CreatedAt: n.CreatedAt.UTC(), Deliveries: make([]api.Delivery, len(ds)),
+	}
+	if n.EventType != "" {
+		out.Event = &api.EventRef{Type: n.EventType, OccurredAt: n.EventAt.UTC()}
+	}
+	statuses := make([]peal.Status, len(ds))
+	for i := range ds {
+		out.Deliveries[i], statuses[i] = deliveryOf(&ds[i]), ds[i].Status
+	}
+	out.Status = string(peal.Sum(statuses))
+	return out
+}
+
+func deliveryOf(d *peal.Delivery) api.Delivery {
+	out := api.Delivery{
+		ID: d.ID, NotificationID: d.NotificationID, IntegrationID: d.IntegrationID, Channel: d.Channel, Recipient: d.Recipient,
+		UserID: d.UserID, Status: string(d.Status), MessageID: d.MessageID, MessageKey: d.MessageKey, ErrorCode: d.ErrorCode,
+		ErrorReason: d.ErrorReason, Attempts: d.Attempts, Flag: d.Flag, DeadLetter: !d.DeadAt.IsZero(),
+		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), DueAt: optional(d.DueAt), ExpiresAt: optional(d.ExpiresAt),
+		SentAt: optional(d.SentAt), DeliveredAt: optional(d.DeliveredAt), ReadAt: optional(d.ReadAt), EndedAt: optional(d.EndedAt),
+	}
+	var c api.Content
+	if json.Unmarshal(d.Payload, &c) == nil { // Peal wrote it; a row without is shown without
+		out.Content = &c
+	}
+	return out
+}
+
+func deliveriesOf(ds []peal.Delivery) []api.Delivery {
+	out := make([]api.Delivery, len(ds))
+	for i := range ds {
+		out[i] = deliveryOf(&ds[i])
+	}
+	return out
+}
+
+func eventOf(e *peal.Event) api.Event {
+	return api.Event{
+		At: e.At.UTC(), Type: string(e.Type), Status: string(e.Status), Attempt: e.Attempt, Outcome: string(e.Class),
+		Code: e.Code, Detail: e.Detail, DurationMS: e.Took.Milliseconds(), OccurredAt: e.OccurredAt,
+	}
+}

@@ -1,0 +1,64 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"peal/internal/pipeline/track"
+)
+
+func (s *Server) hooks() {
+	s.mux.HandleFunc("POST /hooks/{kind}/{token}", s.hook)
+}
+
+// hook keeps a webhook and answers. What it says is understood later.
+func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
+	body, done, err := s.read(w, r, track.MaxWebhook)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.cfg.Door.Take(ctx, r.PathValue("kind"), r.PathValue("token"), r.Header, body); err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	w.Header()["Content-Type"] = jsonType
+	write(w, []byte(`{"received":true}`))
+}
+
+func (s *Server) health() {
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = jsonType
+		write(w, []byte(`{"status":"ok"}`))
+	})
+	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		w.Header()["Content-Type"] = jsonType
+		if err := s.cfg.Ready(ctx); err != nil {
+			s.cfg.Log.Warn("not ready", "error", err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			write(w, []byte(`{"status":"not ready"}`))
+			return
+		}
+		write(w, []byte(`{"status":"ready"}`))
+	})
+	metrics := promhttp.HandlerFor(s.cfg.Metrics.Registry, promhttp.HandlerOpts{})
+	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !s.cfg.MetricsOpen {
+			if err := s.operator(r.Context(), credentialsOf(r)); err != nil {
+				s.writeProblem(w, r, err)
+				return
+			}
+		}
+		metrics.ServeHTTP(w, r)
+	})
+	s.mux.Handle("GET /docs", s.cfg.Docs)
+	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+}

@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"peal/api"
+	"peal/internal/peal"
+	"peal/internal/pipeline/accept"
+)
+
+func (s *Server) integrations() {
+	const tag = "Integrations"
+	create := op("create-integration", http.MethodPost, "/v1/integrations", tag, "Connect an account at a provider")
+	create.DefaultStatus = http.StatusCreated
+	huma.Register(s.api, create, s.createIntegration)
+	huma.Register(s.api, op("list-integrations", http.MethodGet, "/v1/integrations", tag, "List the tenant's integrations"), s.listIntegrations)
+	huma.Register(s.api, op("get-integration", http.MethodGet, "/v1/integrations/{id}", tag, "Look at one, by id or name"), s.getIntegration)
+	huma.Register(s.api, op("update-integration", http.MethodPatch, "/v1/integrations/{id}", tag, "Change settings, rotate credentials; lifts a pause"), s.updateIntegration)
+	remove := op("delete-integration", http.MethodDelete, "/v1/integrations/{id}", tag, "Delete it and cancel what waits in it")
+	remove.DefaultStatus = http.StatusNoContent
+	huma.Register(s.api, remove, s.deleteIntegration)
+	test := op("test-integration", http.MethodPost, "/v1/integrations/{id}/test", tag, "Send a test through the whole pipeline")
+	test.DefaultStatus = http.StatusAccepted
+	huma.Register(s.api, test, s.testIntegration)
+	huma.Register(s.api, op("pause-integration", http.MethodPost, "/v1/integrations/{id}/pause", tag, "Stop sending; what is accepted waits"), s.pauseIntegration)
+	huma.Register(s.api, op("resume-integration", http.MethodPost, "/v1/integrations/{id}/resume", tag, "Go on sending"), s.resumeIntegration)
+}
+
+type (
+	createIntegrationInput struct {
+		credentials
+		Body api.IntegrationRequest
+	}
+	updateIntegrationInput struct {
+		credentials
+		ID   string `path:"id" maxLength:"128"`
+		Body api.IntegrationPatch
+	}
+	testInput struct {
+		credentials
+		ID   string `path:"id" maxLength:"128"`
+		Body api.TestRequest
+	}
+	integrationOutput  struct{ Body api.Integration }
+	integrationsOutput struct{ Body api.IntegrationList }
+	acceptedOutput     struct{ Body api.Accepted }
+)
+
+func (s *Server) createIntegration(ctx context.Context, in *createIntegrationInput) (*integrationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.cfg.Integrations.Create(ctx, tenantID, &in.Body)
+	return s.integration(ctx, made, true, err)
+}
+
+func (s *Server) listIntegrations(ctx context.Context, in *credentials) (*integrationsOutput, error) {
+	tenantID, err := s.tenant(ctx, in, api.ScopeRead)
+	if err != nil {
+		return nil, err
+	}
+	admin := s.isAdmin(ctx, in)
+	out := &integrationsOutput{api.IntegrationList{Integrations: []api.Integration{}}}
+	for _, i := range s.cfg.Integrations.OfTenant(tenantID) {
+		out.Body.Integrations = append(out.Body.Integrations, s.integrationOf(i, admin))
+	}
+	return out, nil
+}
+
+func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.integration(ctx, s.cfg.Integrations.Find(tenantID, in.ID), s.isAdmin(ctx, &in.credentials), nil)
+}
+
+func (s *Server) updateIntegration(ctx context.Context, in *updateIntegrationInput) (*integrationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.cfg.Integrations.Update(ctx, tenantID, in.ID, &in.Body)
+	return s.integration(ctx, changed, true, err)
+}
+
+func (s *Server) deleteIntegration(ctx context.Context, in *idInput) (*struct{}, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	if err == nil {
+		if err = s.cfg.Integrations.Delete(ctx, tenantID, in.ID); err != nil {
+			err = s.fail(ctx, err)
+		}
+	}
+	return nil, err
+}
+
+func (s *Server) pauseIntegration(ctx context.Context, in *idInput) (*integrationOutput, error) {
+	return s.setPause(ctx, in, true)
+}
+
+func (s *Server) resumeIntegration(ctx context.Context, in *idInput) (*integrationOutput, error) {
+	return s.setPause(ctx, in, false)
+}
+
+func (s *Server) setPause(ctx context.Context, in *idInput, pause bool) (*integrationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.cfg.Integrations.SetPause(ctx, tenantID, in.ID, pause)
+	return s.integration(ctx, changed, true, err)
+}
+
+// testIntegration sends through the whole pipeline, as any notification: what it proves is what users will get.
+func (s *Server) testIntegration(ctx context.Context, in *testInput) (*acceptedOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	if err != nil {
+		return nil, err
+	}
+	found := s.cfg.Integrations.Find(tenantID, in.ID)
+	if found == nil {
+		return nil, s.fail(ctx, peal.Errorf(peal.NotFound, "there is no such integration"))
+	}
+	text := in.Body.Text
+	if text == "" {
+		text = "This is a test from Peal. If you can read it, the integration works."
+	}
+	res, err := s.accept(ctx, tenantID, []accept.Item{{Request: &api.NotificationRequest{
+		Recipient: api.Recipient{Phone: in.Body.To}, Integration: found.ID, Content: api.Content{Text: &text},
+	}}})
+	if err == nil {
+		err = res[0].Err
+	}
+	out := &acceptedOutput{}
+	if err == nil {
+		err = json.Unmarshal(res[0].Answer, &out.Body)
+	}
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return out, nil
+}
+
+func (s *Server) isAdmin(ctx context.Context, c *credentials) bool {
+	_, err := s.tenant(ctx, c, api.ScopeAdmin)
+	return err == nil
+}
+
+func (s *Server) integration(ctx context.Context, in *peal.Integration, admin bool, err error) (*integrationOutput, error) {
+	if err == nil && in == nil {
+		err = peal.Errorf(peal.NotFound, "there is no such integration")
+	}
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return &integrationOutput{s.integrationOf(in, admin)}, nil
+}
+
+func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration {
+	out := api.Integration{
+		ID: in.ID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Credentials: slices.Sorted(maps.Keys(in.Credentials)),
+		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), Settings: effective(in),
+	}
+	if admin {
+		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken
+	}
+	if in.Paused(s.cfg.Now()) {
+		p := in.Pause
+		out.Paused = &api.Pause{Code: string(p.Code), Reason: p.Reason, Since: p.Since.UTC(), Until: optional(p.Until)}
+	}
+	return out
+}
+
+// effective are the settings that hold, defaults included.
+func effective(in *peal.Integration) api.Settings {
+	limit := func(l peal.Limit) *api.Limit {
+		return &api.Limit{Rate: l.Rate, Period: l.Period.String(), Burst: l.Burst}
+	}
+	return api.Settings{
+		BaseURL: in.BaseURL, SessionID: in.SessionID, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
+		Concurrency: in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
+		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
+	}
+}

@@ -1,0 +1,194 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"peal/api"
+	"peal/internal/pipeline/accept"
+)
+
+const replayedHeader = "Idempotent-Replayed"
+
+func (s *Server) notifications() {
+	s.mux.HandleFunc("POST /v1/notifications", s.postNotification)
+	s.mux.HandleFunc("POST /v1/notifications/batch", s.postBatch)
+	s.describe("send", "/v1/notifications", "Tell somebody something", "202 means that it is on disk, synced.",
+		reflect.TypeFor[api.NotificationRequest](), reflect.TypeFor[api.Accepted](), true)
+	s.describe("send-batch", "/v1/notifications/batch", "Tell many at once: 1 to 1,000",
+		"Every item has its own answer; one that is wrong does not sink the others. The answer is 202 even when all are wrong: look at each.",
+		reflect.TypeFor[api.BatchRequest](), reflect.TypeFor[api.BatchResponse](), false)
+	huma.Register(s.api, op("get-notification", http.MethodGet, "/v1/notifications/{id}", "Notifications", "Look at a notification and its deliveries"), s.getNotification)
+	huma.Register(s.api, op("cancel-notification", http.MethodPost, "/v1/notifications/{id}/cancel", "Notifications", "Cancel what was not sent yet"), s.cancelNotification)
+}
+
+func op(id, method, path, tag, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, MaxBodyBytes: 256 << 10}
+}
+
+// describe puts a plain handler into the OpenAPI document.
+func (s *Server) describe(id, path, summary, description string, in, out reflect.Type, keyed bool) {
+	reg := s.api.OpenAPI().Components.Schemas
+	o := op(id, http.MethodPost, path, "Notifications", summary)
+	o.Description = description
+	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: reg.Schema(in, true, in.Name())},
+	}}
+	o.Responses = map[string]*huma.Response{
+		"202": {Description: "Accepted", Content: map[string]*huma.MediaType{"application/json": {Schema: reg.Schema(out, true, out.Name())}}},
+		"default": {Description: "Error", Content: map[string]*huma.MediaType{
+			api.ProblemType: {Schema: reg.Schema(reflect.TypeFor[api.Problem](), true, "Problem")},
+		}},
+	}
+	if keyed {
+		text := &huma.Schema{Type: "string"}
+		o.Parameters = []*huma.Param{{Name: "Idempotency-Key", In: "header", Schema: text,
+			Description: "The same key with the same body within 24 hours gives the first answer again, and sends nothing"}}
+		o.Responses["202"].Headers = map[string]*huma.Param{replayedHeader: {Description: "true when it is an earlier request's answer", Schema: text}}
+	}
+	s.api.OpenAPI().AddOperation(&o)
+}
+
+func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
+	tenantID, err := s.tenant(r.Context(), credentialsOf(r), api.ScopeSend)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	body, done, err := s.read(w, r, s.cfg.MaxBody)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	req, err := accept.Decode(body)
+	done()
+	if err != nil {
+		s.cfg.Metrics.Refused.WithLabelValues(s.fail(r.Context(), err).Code).Inc()
+		s.writeProblem(w, r, err)
+		return
+	}
+	res, err := s.accept(r.Context(), tenantID, []accept.Item{{Request: req, Key: r.Header.Get("Idempotency-Key")}})
+	if err == nil {
+		err = res[0].Err
+	}
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	if res[0].Replayed {
+		h.Set(replayedHeader, "true")
+	}
+	w.WriteHeader(http.StatusAccepted)
+	write(w, res[0].Answer)
+}
+
+// jsonType is shared by all answers; nobody writes to it.
+var jsonType = []string{"application/json"}
+
+func (s *Server) accept(ctx context.Context, tenantID string, items []accept.Item) ([]accept.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AcceptTimeout)
+	defer cancel()
+	return s.cfg.Accept.Accept(ctx, tenantID, items)
+}
+
+func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
+	tenantID, err := s.tenant(r.Context(), credentialsOf(r), api.ScopeSend)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	body, done, err := s.read(w, r, s.cfg.MaxBatch)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	items, err := accept.DecodeBatch(body)
+	done()
+	if err == nil && r.Header.Get("Idempotency-Key") != "" {
+		err = newProblem(api.CodeInvalidRequest, "a batch has an idempotency_key per item; leave the header out")
+	}
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	results, err := s.accept(r.Context(), tenantID, items)
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(http.StatusAccepted)
+	write(w, s.batchAnswer(r, results))
+}
+
+// batchItem is an api.BatchResult whose notification is JSON already.
+type batchItem struct {
+	Status       int             `json:"status"`
+	Replayed     bool            `json:"replayed,omitempty"`
+	Notification json.RawMessage `json:"notification,omitempty"`
+	Error        *api.Problem    `json:"error,omitempty"`
+}
+
+func (s *Server) batchAnswer(r *http.Request, results []accept.Result) []byte {
+	answer := struct {
+		Accepted int         `json:"accepted"`
+		Refused  int         `json:"refused"`
+		Results  []batchItem `json:"results"`
+	}{Results: make([]batchItem, len(results))}
+	for i, res := range results {
+		if res.Err != nil {
+			p := s.fail(r.Context(), res.Err)
+			answer.Results[i] = batchItem{Status: p.Status, Error: &p.Problem}
+			answer.Refused++
+			continue
+		}
+		answer.Results[i] = batchItem{Status: http.StatusAccepted, Replayed: res.Replayed, Notification: res.Answer}
+		answer.Accepted++
+	}
+	b, err := json.Marshal(&answer)
+	if err != nil { // raw answers were JSON when they were written
+		s.cfg.Log.Error("batch answer not written", "error", err)
+	}
+	return b
+}
+
+type idInput struct {
+	credentials
+	ID string `path:"id" maxLength:"128"`
+}
+
+type notificationOutput struct{ Body api.Notification }
+
+func (s *Server) getNotification(ctx context.Context, in *idInput) (*notificationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.notification(ctx, tenantID, in.ID)
+}
+
+func (s *Server) notification(ctx context.Context, tenantID, id string) (*notificationOutput, error) {
+	n, ds, err := s.cfg.Deliveries.Notification(ctx, tenantID, strings.ToLower(id))
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return &notificationOutput{notificationOf(n, ds)}, nil
+}
+
+func (s *Server) cancelNotification(ctx context.Context, in *idInput) (*notificationOutput, error) {
+	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeSend)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Deliveries.Cancel(ctx, tenantID, strings.ToLower(in.ID)); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return s.notification(ctx, tenantID, in.ID)
+}

@@ -1,0 +1,155 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"peal/api"
+	"peal/internal/peal"
+)
+
+// problem is an api.Problem as huma's errors want to be.
+type problem struct{ api.Problem }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *problem) ContentType(string) string { return api.ProblemType }
+
+// GetHeaders implements huma.HeadersError.
+func (p *problem) GetHeaders() http.Header {
+	if p.Status == http.StatusServiceUnavailable {
+		return http.Header{"Retry-After": {retryAfter}}
+	}
+	return nil
+}
+
+// retryAfter is what a caller is told to wait, in seconds, when Peal could not keep what it was given.
+const retryAfter = "2"
+
+// codes is the table of api.Codes by code.
+var codes = sync.OnceValue(func() map[string]api.CodeInfo {
+	m := map[string]api.CodeInfo{}
+	for _, c := range api.Codes() {
+		m[c.Code] = c
+	}
+	return m
+})
+
+func newProblem(code, detail string, fields ...api.FieldError) *problem {
+	info, ok := codes()[code]
+	if !ok {
+		info = codes()[api.CodeInternal]
+	}
+	return &problem{api.Problem{
+		Type: "/docs#error-" + info.Code, Title: info.Title, Status: info.Status, Code: info.Code, Detail: detail, Errors: fields,
+	}}
+}
+
+// fail turns an error into its answer. What is not the caller's to know goes to the log only.
+func (s *Server) fail(ctx context.Context, err error) *problem {
+	var p *problem
+	if !errors.As(err, &p) {
+		p = s.problemOf(ctx, err)
+	}
+	p.RequestID = requestID(ctx)
+	return p
+}
+
+func (s *Server) problemOf(ctx context.Context, err error) *problem {
+	var e *peal.Error
+	if !errors.As(err, &e) {
+		e = &peal.Error{Kind: peal.Internal, Err: err}
+	}
+	fields := make([]api.FieldError, len(e.Fields))
+	for i, f := range e.Fields {
+		fields[i] = api.FieldError{Path: f.Path, Code: f.Code, Message: f.Message}
+	}
+	p := newProblem(string(e.Kind), e.Message, fields...)
+	if p.Status >= http.StatusInternalServerError {
+		s.cfg.Log.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.String("request_id", requestID(ctx)), slog.String("code", p.Code), slog.Any("error", err))
+	}
+	return p
+}
+
+func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.fail(r.Context(), err)
+	body, merr := json.Marshal(&p.Problem)
+	if merr != nil {
+		body = []byte(`{"title":"Something went wrong in Peal","status":500,"code":"internal"}`)
+	}
+	for k, v := range p.GetHeaders() {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Content-Type", api.ProblemType)
+	w.WriteHeader(p.Status)
+	write(w, body)
+}
+
+// write sends a body; a caller that has gone away is nobody's error.
+func write(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		return
+	}
+}
+
+// useProblems makes huma answer its own errors as problems. huma keeps the function in a variable of its package, so it
+// is set once for the process.
+var useProblems = sync.OnceFunc(func() {
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		p := humaProblem(status, msg, errs)
+		if ctx != nil {
+			p.RequestID = requestID(ctx.Context())
+		}
+		return p
+	}
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError { return humaProblem(status, msg, errs) }
+})
+
+// humaProblem words what huma found. It leaves out the values: they may be secrets.
+func humaProblem(status int, msg string, errs []error) *problem {
+	code := api.CodeInternal
+	switch status {
+	case http.StatusBadRequest:
+		code = api.CodeMalformedJSON
+	case http.StatusUnprocessableEntity:
+		code = api.CodeInvalidRequest
+	case http.StatusRequestEntityTooLarge:
+		code = api.CodeBodyTooLarge
+	}
+	var fields []api.FieldError
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if !errors.As(err, &d) {
+			continue
+		}
+		detail := d.ErrorDetail()
+		path := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(detail.Location, "body."), "query."), "path.")
+		fields = append(fields, api.FieldError{Path: path, Code: humaCode(detail.Message), Message: detail.Message})
+	}
+	if len(fields) > 0 && status == http.StatusBadRequest {
+		code = api.CodeInvalidRequest
+	}
+	p := newProblem(code, msg, fields...)
+	return p
+}
+
+func humaCode(message string) string {
+	switch {
+	case strings.Contains(message, "required property"):
+		return "required"
+	case strings.Contains(message, "unexpected property"):
+		return "unknown"
+	default:
+		return "invalid"
+	}
+}

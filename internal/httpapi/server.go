@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"peal/api"
+	"peal/internal/integration"
+	"peal/internal/metrics"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/pipeline/accept"
+)
+
+// Accepter takes notifications in.
+type Accepter interface {
+	Accept(ctx context.Context, tenantID string, items []accept.Item) ([]accept.Result, error)
+}
+
+// Log is what became of notifications.
+type Log interface {
+	Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error)
+	Cancel(ctx context.Context, tenantID, notificationID string) error
+	Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error)
+	Delivery(ctx context.Context, tenantID, id string) (*peal.Delivery, []peal.Event, error)
+}
+
+// DeadLetters are deliveries that wait for a person.
+type DeadLetters interface {
+	DeadGroups(ctx context.Context, tenantID string) ([]peal.DeadGroup, error)
+	DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error)
+	Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, pace peal.Pace) ([]pipeline.Job, error)
+	Discard(ctx context.Context, tenantID string, f peal.DeadFilter, limit int) (int64, error)
+	Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (*pipeline.Job, error)
+}
+
+// Tenants are the installation's customers.
+type Tenants interface {
+	CreateTenant(ctx context.Context, t peal.Tenant) error
+	UpdateTenant(ctx context.Context, id string, name *string, disabled *bool) error
+	Tenant(ctx context.Context, id string) (peal.Tenant, error)
+	Tenants(ctx context.Context) ([]peal.Tenant, error)
+}
+
+// Keys are the tenants' API keys.
+type Keys interface {
+	CreateKey(ctx context.Context, k peal.Key) error
+	Key(ctx context.Context, id string) (peal.Key, error)
+	Keys(ctx context.Context, tenantID string) ([]peal.Key, error)
+	RevokeKey(ctx context.Context, tenantID, id string) error
+}
+
+// Users are the people that tenants want to reach.
+type Users interface {
+	PutUser(ctx context.Context, tenantID string, u peal.User) error
+	User(ctx context.Context, tenantID, id string) (peal.User, error)
+	DeleteUser(ctx context.Context, tenantID, id string) error
+}
+
+// Door takes webhooks in.
+type Door interface {
+	Take(ctx context.Context, kind, token string, header http.Header, body []byte) error
+}
+
+// Jobs hands re-driven deliveries to send.
+type Jobs interface {
+	Publish(jobs []pipeline.Job)
+}
+
+// Config of a Server.
+type Config struct {
+	Accept       Accepter
+	Log          *slog.Logger
+	Deliveries   Log
+	DeadLetters  DeadLetters
+	Tenants      Tenants
+	Keys         Keys
+	Users        Users
+	Integrations *integration.Service
+	Door         Door
+	Jobs         Jobs
+	Metrics      *metrics.Metrics
+	Docs         http.Handler                    // the page that shows /openapi.json
+	Ready        func(ctx context.Context) error // why requests should go elsewhere; nil when they need not
+
+	OperatorKey   string
+	PublicURL     func() string // base of webhook URLs
+	MetricsOpen   bool
+	MaxBody       int64 // bytes; default 1 MiB
+	MaxBatch      int64 // bytes; default 8 MiB
+	AcceptTimeout time.Duration
+	Version       string
+	Now           func() time.Time
+}
+
+// Server answers requests. Create it with New.
+type Server struct {
+	cfg    Config
+	mux    *http.ServeMux
+	api    huma.API
+	auth   *authenticator
+	bodies sync.Pool
+}
+
+// New makes a Server with all routes.
+func New(cfg Config) *Server {
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 1 << 20
+	}
+	if cfg.MaxBatch == 0 {
+		cfg.MaxBatch = 8 << 20
+	}
+	if cfg.AcceptTimeout == 0 {
+		cfg.AcceptTimeout = 10 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	useProblems()
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg)}
+	s.api = humago.New(s.mux, s.openAPI())
+	s.notifications()
+	s.deliveries()
+	s.deadLetters()
+	s.integrations()
+	s.users()
+	s.keys()
+	s.tenants()
+	s.hooks()
+	s.health()
+	return s
+}
+
+func (s *Server) openAPI() huma.Config {
+	c := huma.DefaultConfig("Peal", s.cfg.Version)
+	c.CreateHooks = nil // no $schema in answers
+	c.DocsPath, c.SchemasPath = "", ""
+	c.RejectUnknownQueryParameters = true
+	c.Info.Description = "Tell people things, and know what became of it. Every request of a tenant carries an API key: " +
+		"`Authorization: Bearer peal_…`. Errors are `application/problem+json`; decide by their `code`."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " where the request is for a tenant"},
+	}
+	c.Security = []map[string][]string{{"key": {}}}
+	c.Extensions = map[string]any{"x-error-codes": api.Codes()}
+	return c
+}
+
+// ServeHTTP gives the request an id, keeps a panic from taking the process along, and answers what no route takes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(withRequestID(r.Context()))
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint,err113 // it is that very value
+				panic(p)
+			}
+			s.cfg.Log.Error("request panicked", "request_id", requestID(r.Context()), "route", r.Pattern, "panic", p)
+			s.writeProblem(w, r, newProblem(api.CodeInternal, ""))
+		}
+	}()
+	h, pattern := s.mux.Handler(r)
+	if pattern == "" {
+		s.noRoute(w, r, h)
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	s.mux.ServeHTTP(w, r)
+}
+
+// noRoute words what ServeMux found wrong: no such path, or not with this method.
+func (s *Server) noRoute(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	probe := &headerOnly{header: http.Header{}}
+	h.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		s.writeProblem(w, r, newProblem(api.CodeMethodNotAllowed, "it takes "+probe.header.Get("Allow")))
+		return
+	}
+	s.writeProblem(w, r, newProblem(api.CodeNotFound, "there is no such path; see /docs"))
+}
+
+// headerOnly takes a handler's status and headers, and no body.
+type headerOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headerOnly) Header() http.Header         { return h.header }
+func (h *headerOnly) WriteHeader(status int)      { h.status = status }
+func (h *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
+
+// read reads a body of at most limit bytes. The bytes are good until done is called.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, done func(), err error) {
+	buf, ok := s.bodies.Get().(*[]byte)
+	if !ok {
+		b := make([]byte, 0, 4096)
+		buf = &b
+	}
+	done = func() {
+		if cap(*buf) <= 64<<10 { // larger ones are rare; let them go
+			s.bodies.Put(buf)
+		}
+	}
+	*buf, err = readAll((*buf)[:0], http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		done()
+		return nil, nil, bodyError(err, limit)
+	}
+	return *buf, done, nil
+}
+
+// readAll is io.ReadAll into a buffer that is used again.
+func readAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF { //nolint:errorlint // readers return it bare
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
