@@ -44,8 +44,13 @@ func (configPath) BeforeResolve(kctx *kong.Context, path *kong.Path, file *confi
 	return nil
 }
 
+// configFlags are the fields of config.Config as flags. The type has none of its methods, for kong would call
+// Validate before the secrets are there.
+type configFlags config.Config
+
 // complete adds the secrets to the configuration that the flags gave, and checks the whole.
-func (f *configFile) complete(cfg config.Config) (config.Config, error) {
+func (f *configFile) complete(flags configFlags) (config.Config, error) {
+	cfg := config.Config(flags)
 	err := cfg.LoadSecrets(func(env string) (string, bool) {
 		if v, ok := os.LookupEnv(env); ok {
 			return v, true

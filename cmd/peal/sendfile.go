@@ -23,6 +23,7 @@ const (
 )
 
 // sendFile sends the notifications of a file in batches. Every refused item is told on stderr; the others go out.
+// A mistake in the JSON stops it before the batch that has it.
 func sendFile(ctx context.Context, t *term, cl *client.Client, name string, asJSON bool) error {
 	in := t.in
 	if name != "-" {
@@ -38,7 +39,8 @@ func sendFile(ctx context.Context, t *term, cl *client.Client, name string, asJS
 	for err == nil {
 		var batch []api.NotificationRequest
 		var last error
-		if batch, last = items.batch(); len(batch) > 0 {
+		batch, last = items.batch()
+		if len(batch) > 0 && (last == nil || errors.Is(last, io.EOF)) { // nothing of a batch with a mistake in it
 			err = s.send(ctx, batch)
 		}
 		if err == nil {

@@ -3,15 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-
-	"peal/internal/config"
 )
 
 // ServeCmd is `peal serve`.
 type ServeCmd struct {
-	ConfigFile configPath    `name:"config" env:"PEAL_CONFIG" placeholder:"FILE" help:"File with lines such as PEAL_LISTEN=127.0.0.1:7325; flags and the environment win over it."`
-	Check      bool          `name:"check" help:"Check the configuration and stop."`
-	Config     config.Config `embed:""`
+	ConfigFile configPath  `name:"config" env:"PEAL_CONFIG" placeholder:"FILE" help:"File with lines such as PEAL_LISTEN=127.0.0.1:7325; flags and the environment win over it."`
+	Check      bool        `name:"check" help:"Check the configuration and stop."`
+	Config     configFlags `embed:""`
 }
 
 // Help gives an example.

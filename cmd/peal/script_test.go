@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"peal": main})
+}
+
+// TestScripts runs testdata/*.txtar against the real binary. Beside testscript's own commands there are:
+//
+//	fake FILE               starts a server that gives the answers of FILE, sets $PEAL_URL to it and writes what it was
+//	                        asked to requests.log. A line of FILE is: METHOD PATH STATUS BODY. Lines of the same
+//	                        method and path are answers to one call after the other; the last stays.
+//	http METHOD URL [BODY] [HEADER: VALUE...]
+//	                        makes a call and prints status and body to http.out.
+//	listening ADDRESS       waits until somebody listens there.
+//	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			address, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			env.Setenv("FREE_ADDR", address)
+			env.Setenv("TZ", "UTC")
+			env.Setenv("COLUMNS", "100")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake,
+		},
+	})
+}
+
+// freeAddress finds an address that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fake FILE")
+	}
+	f := &scripted{answers: map[string][]scriptedAnswer{}}
+	lines := bufio.NewScanner(strings.NewReader(ts.ReadFile(args[0])))
+	for lines.Scan() {
+		parts := strings.SplitN(lines.Text(), " ", 4)
+		if len(parts) < 3 {
+			continue
+		}
+		status, err := strconv.Atoi(parts[2])
+		ts.Check(err)
+		a := scriptedAnswer{status: status}
+		if len(parts) == 4 {
+			a.body = parts[3]
+		}
+		route := parts[0] + " " + parts[1]
+		f.answers[route] = append(f.answers[route], a)
+	}
+	ts.Check(lines.Err())
+	log, err := os.Create(ts.MkAbs("requests.log"))
+	ts.Check(err)
+	f.log = log
+	server := httptest.NewServer(f)
+	ts.Defer(func() {
+		server.Close()
+		ts.Check(log.Close())
+	})
+	ts.Setenv("PEAL_URL", server.URL)
+	ts.Setenv("PEAL_API_KEY", "key-1")
+}
+
+type scriptedAnswer struct {
+	status int
+	body   string
+}
+
+// scripted is a server that answers from a list.
+type scripted struct {
+	mu      sync.Mutex
+	answers map[string][]scriptedAnswer
+	log     io.Writer
+}
+
+func (f *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = fmt.Fprintf(f.log, "%s %s tenant=%s key=%s auth=%s %s\n", r.Method, r.RequestURI, r.Header.Get("Peal-Tenant"),
+		r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), body)
+	route := r.Method + " " + r.URL.EscapedPath()
+	left := f.answers[route]
+	if len(left) == 0 {
+		http.Error(w, "the script has no answer for "+route, http.StatusNotImplemented)
+		return
+	}
+	if len(left) > 1 {
+		f.answers[route] = left[1:]
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if left[0].status >= http.StatusBadRequest {
+		w.Header().Set("Content-Type", "application/problem+json")
+	}
+	w.WriteHeader(left[0].status)
+	_, _ = io.WriteString(w, left[0].body)
+}
+
+func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: http METHOD URL [BODY] [HEADER: VALUE...]")
+	}
+	var body io.Reader
+	if len(args) > 2 {
+		body = strings.NewReader(args[2])
+	}
+	req, err := http.NewRequest(args[0], args[1], body)
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range args[min(len(args), 3):] {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+	ts.Check(err)
+	defer resp.Body.Close() //nolint:errcheck // only read
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("http.out"), fmt.Appendf(nil, "%s\n%s\n", resp.Status, answer), 0o600))
+	if failed := resp.StatusCode >= http.StatusBadRequest; failed != neg {
+		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], resp.Status, answer)
+	}
+}
+
+func cmdListening(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: listening ADDRESS")
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := net.Dial("tcp", args[0])
+		if err == nil {
+			ts.Check(conn.Close())
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody listens on %s: %v", args[0], err)
+		}
+		<-tick.C
+	}
+}
+
+func cmdMistake(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: mistake REGEXP ARGS...")
+	}
+	var exit *exec.ExitError
+	if err := ts.Exec("peal", args[1:]...); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
+		ts.Fatalf("peal %q: %v, want exit code %d", args[1:], err, exitUsage)
+	}
+	stderr := ts.ReadFile("stderr")
+	if !regexp.MustCompile(args[0]).MatchString(stderr) {
+		ts.Fatalf("stderr does not match %s:\n%s", args[0], stderr)
+	}
+	if stdout := ts.ReadFile("stdout"); stdout != "" || !strings.HasPrefix(stderr, "peal: ") || strings.Count(stderr, "peal: ") != 1 {
+		ts.Fatalf("want one line that begins with peal: on stderr and nothing on stdout; got\n%s%s", stderr, stdout)
+	}
+}
