@@ -27,7 +27,7 @@ type answer struct {
 // fields are the fields that the provider names in errors, with what it says of each, sorted.
 func (a *answer) fields() []string {
 	var m map[string]json.RawMessage
-	if json.Unmarshal(a.Errors, &m) != nil {
+	if !isObject(a.Errors) || json.Unmarshal(a.Errors, &m) != nil {
 		return nil
 	}
 	list := make([]string, 0, len(m))

@@ -31,11 +31,11 @@ const (
 
 // judge says what an answer means.
 func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
-	code := statusCode(r.status)
-	out := peal.Outcome{Code: code, Reason: c.scrub.clean(a.words("the provider answered " + statusText(r.status)))}
-	switch s := r.status; {
-	case s >= 200 && s < 300:
+	if r.status >= 200 && r.status < 300 {
 		return c.judgeSuccess(ctx, r, a)
+	}
+	out := peal.Outcome{Code: statusCode(r.status), Reason: c.scrub.clean(a.words("the provider answered " + statusText(r.status)))}
+	switch s := r.status; {
 	case s >= 300 && s < 400:
 		out.Class, out.Pause, out.Code = peal.ClassIntegration, peal.PauseBlocked, codeRedirect
 		out.Reason = "base_url answers with a redirect (" + strconv.Itoa(s) + "); set it to where that leads"

@@ -136,21 +136,20 @@ func (p *parser) each(data json.RawMessage, do func(*item)) {
 		if len(p.facts) > maxFacts || decode(raw, &outer) != nil {
 			continue
 		}
-		if asID(outer.Key.ID) != "" {
+		wrapped := append(list(outer.Messages), list(outer.Message)...)
+		if asID(outer.Key.ID) != "" || len(wrapped) == 0 {
 			do(&outer)
 			continue
 		}
-		for _, wrapped := range [...]json.RawMessage{outer.Messages, outer.Message} {
-			for _, raw := range list(wrapped) {
-				var inner item
-				if decode(raw, &inner) != nil {
-					continue
-				}
-				if len(inner.MsgID) == 0 {
-					inner.MsgID = outer.MsgID
-				}
-				do(&inner)
+		for _, raw := range wrapped {
+			var inner item
+			if decode(raw, &inner) != nil {
+				continue
 			}
+			if len(inner.MsgID) == 0 {
+				inner.MsgID = outer.MsgID
+			}
+			do(&inner)
 		}
 	}
 }
