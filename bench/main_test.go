@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if faults, ok := os.LookupEnv(fakepeal.FaultsVar); ok && len(os.Args) > 1 && os.Args[1] == "serve" {
 		os.Exit(fakepeal.Command(os.Args[1:], faults))
 	}
-	if err := os.Setenv(fakepeal.FaultsVar, "0 0 0 0"); err != nil {
+	if err := os.Setenv(fakepeal.FaultsVar, "0 0 0 0 0"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -73,11 +73,12 @@ func TestRunJSON(t *testing.T) {
 // A process that errs is what the bench is for; these are started one after another, by the environment.
 func TestFaultsFail(t *testing.T) {
 	for faults, want := range map[string]string{
-		"50 0 0 0": "1 never came",
-		"0 50 0 0": "1 came again",
-		"0 0 50 0": "422",
-		"0 0 0 50": "1 came without a 202",
-		"nonsense": "expected integer",
+		"50 0 0 0 0": "1 never came",
+		"0 50 0 0 0": "1 came again",
+		"0 0 50 0 0": "422",
+		"0 0 0 50 0": "1 came without a 202",
+		"0 0 0 0 50": "ended by itself: exit status 3",
+		"nonsense":   "expected integer",
 	} {
 		t.Run(faults, func(t *testing.T) {
 			t.Setenv(fakepeal.FaultsVar, faults)
@@ -92,7 +93,7 @@ func TestFaultsFail(t *testing.T) {
 }
 
 func TestWarmUpCounts(t *testing.T) {
-	t.Setenv(fakepeal.FaultsVar, "3 0 0 0")
+	t.Setenv(fakepeal.FaultsVar, "3 0 0 0 0")
 	code, out, _ := bench(t, "smoke", "-scenario", "single", "-n", "200", "-warmup", "10")
 	if code != 1 || !strings.Contains(out, "warm-up") {
 		t.Errorf("code %d\n%s", code, out)

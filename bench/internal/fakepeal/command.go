@@ -45,7 +45,7 @@ func serve(args []string, faults string) error {
 		return err
 	}
 	var f Faults
-	if _, err := fmt.Sscan(faults, &f.Lose, &f.Double, &f.Refuse, &f.Stray); err != nil {
+	if _, err := fmt.Sscan(faults, &f.Lose, &f.Double, &f.Refuse, &f.Stray, &f.Die); err != nil {
 		return fmt.Errorf("%s=%q: %w", FaultsVar, faults, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ type Faults struct {
 	Double int // send this one twice
 	Refuse int // answer this one with 422
 	Stray  int // refuse this one and send it all the same
+	Die    int // end the process at this one
 }
 
 // Fake is the handler. Close it to wait for what it still has to send.
@@ -169,6 +171,8 @@ func (f *Fake) take(n notification) int {
 		f.jobs <- j
 	case f.faults.Refuse:
 		return 422
+	case f.faults.Die:
+		os.Exit(3)
 	case f.faults.Stray:
 		f.jobs <- j
 		return 422

@@ -20,6 +20,19 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestParseMachineStat(t *testing.T) {
+	t.Parallel()
+	got, err := parseMachineStat([]byte("cpu  100 10 50 9999 888 5 15 20 30 0\ncpu0 1 1 1 1\n"))
+	if err != nil || got != 2*time.Second {
+		t.Errorf("got %v, %v, want 2s", got, err)
+	}
+	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu 1 2 3 4 5 x 7 8 9"} {
+		if _, err := parseMachineStat([]byte(bad)); err == nil {
+			t.Errorf("no error for %q", bad)
+		}
+	}
+}
+
 func TestParseStatus(t *testing.T) {
 	t.Parallel()
 	m, err := parseStatus([]byte("Name:\tpeal\nVmHWM:\t   60416 kB\nVmRSS:\t   51200 kB\n"))

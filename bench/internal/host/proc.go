@@ -50,6 +50,36 @@ func OwnCPU() time.Duration {
 	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 }
 
+// BusyCPU is the CPU time of the whole machine so far: every process, the kernel, and what the host of a virtual
+// machine took away.
+func BusyCPU() (time.Duration, error) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseMachineStat(raw)
+}
+
+func parseMachineStat(raw []byte) (time.Duration, error) {
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	fields := bytes.Fields(line)
+	const idle, iowait, steal = 4, 5, 8 // by proc(5), the line's name being 0; guest time after steal is part of user
+	if len(fields) <= steal || string(fields[0]) != "cpu" {
+		return 0, fmt.Errorf("machine status %q", line)
+	}
+	var busy time.Duration
+	for i, f := range fields[1 : steal+1] {
+		n, err := strconv.ParseInt(string(f), 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if i+1 != idle && i+1 != iowait {
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy, nil
+}
+
 // Memory is a process's resident memory in bytes.
 type Memory struct {
 	Now  int64 // VmRSS

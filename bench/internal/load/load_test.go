@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +188,37 @@ func TestOpenRefused(t *testing.T) {
 	}
 	if r := b.drained(); r.Missing != 0 || r.Duplicates != 0 {
 		t.Errorf("%d missing, %d twice", r.Missing, r.Duplicates)
+	}
+}
+
+// A server that dies breaks idle and busy connections alike.
+func TestServerDies(t *testing.T) {
+	t.Parallel()
+	for name, loop := range map[string]func(context.Context, Config) error{
+		"closed": func(ctx context.Context, cfg Config) error { return Closed(ctx, cfg, 0) },
+		"open":   func(ctx context.Context, cfg Config) error { _, err := Open(ctx, cfg, 5000); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Int64
+			die := make(chan struct{})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if seen.Add(1) == 30 {
+					close(die)
+				}
+				w.WriteHeader(http.StatusAccepted)
+			}))
+			t.Cleanup(srv.Close)
+			go func() {
+				<-die
+				srv.CloseClientConnections()
+			}()
+			addr := srv.Listener.Addr().String()
+			cfg := Config{Addr: addr, Request: Single(addr, "k", 1), Connections: 64, Messages: 50_000, Tally: tally.New(1, 0, 50_000)}
+			if err := loop(t.Context(), cfg); err == nil || t.Context().Err() != nil {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

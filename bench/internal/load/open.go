@@ -52,6 +52,14 @@ type openLoop struct {
 type openConn struct {
 	*conn
 	first atomic.Int64 // sequence number of the request under way
+	busy  atomic.Bool  // the pacer has it, or an answer is owed
+}
+
+// giveBack makes the connection idle. Where it is idle already, having broken while it had nothing to do, it is left.
+func (l *openLoop) giveBack(c *openConn) {
+	if c.busy.Swap(false) {
+		l.idle <- c
+	}
 }
 
 // pace sends request after request when it is due. It holds a thread of its own and sleeps in the kernel: the
@@ -74,12 +82,15 @@ func (l *openLoop) pace(ctx context.Context) []int64 {
 		case <-ctx.Done():
 			return late
 		}
+		// In this order: if the receiver has ended since, either it sees that the connection is busy or this sees why.
+		c.busy.Store(true)
 		if l.fail.get() != nil {
-			l.idle <- c // drain counts it
+			l.giveBack(c)
 			return late
 		}
 		if err := l.send(c, first, due); err != nil {
-			l.fail.set(fmt.Errorf("sending: %w", err)) // its receiver notices too, and gives it back
+			l.fail.set(fmt.Errorf("sending: %w", err))
+			l.giveBack(c)
 			return late
 		}
 		late = append(late, l.Tally.Now()-due)
@@ -96,7 +107,7 @@ func (l *openLoop) send(c *openConn, first int, due int64) error {
 	return err
 }
 
-// drain waits until every connection has come back with its answer.
+// drain waits until every connection is idle.
 func (l *openLoop) drain(ctx context.Context) {
 	for range l.Connections {
 		select {
@@ -107,7 +118,7 @@ func (l *openLoop) drain(ctx context.Context) {
 	}
 }
 
-// receive reads answers and gives the connection back after each, and after an error for the last time.
+// receive reads answers and gives the connection back after each. It ends at the first error.
 func (l *openLoop) receive(c *openConn) {
 	for {
 		// The number of the answered request is known once its answer has begun to come.
@@ -118,10 +129,10 @@ func (l *openLoop) receive(c *openConn) {
 		if err != nil {
 			if !l.done.Load() {
 				l.fail.set(err)
-				l.idle <- c
+				l.giveBack(c)
 			}
 			return
 		}
-		l.idle <- c
+		l.giveBack(c)
 	}
 }

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type Result struct {
 
 	PealCPU        float64 `json:"peal_cpu_s_per_1000"`
 	BenchCPU       float64 `json:"bench_cpu_s_per_1000"`
+	OthersPercent  float64 `json:"others_cpu_percent"`
 	PeakBytes      int64   `json:"peak_bytes"`
 	ResidentBytes  int64   `json:"resident_bytes"`
 	IdleCPUPercent float64 `json:"idle_cpu_percent"`
@@ -56,6 +58,19 @@ func (r *Result) fill(rep *tally.Report, counts standin.Counts) {
 	r.AcceptedPerSec = perSecond(rep.Accepted, rep.LastAccepted-rep.FirstSent)
 	r.DeliveredPerSec = perSecond(rep.Arrived, rep.LastArrived-rep.FirstSent)
 	r.Accept, r.ToProvider, r.After202 = stats.Of(rep.Accept), stats.Of(rep.ToProvider), stats.Of(rep.After202)
+}
+
+// fillUsage needs the counts of fill.
+func (r *Result) fillUsage(before, after usage) {
+	peal, own := after.peal-before.peal, after.own-before.own
+	if r.Accepted > 0 {
+		r.PealCPU = peal.Seconds() / float64(r.Accepted) * 1000
+		r.BenchCPU = own.Seconds() / float64(r.Accepted) * 1000
+	}
+	available := after.at.Sub(before.at).Seconds() * float64(runtime.NumCPU())
+	if others := (after.machine - before.machine - peal - own).Seconds(); available > 0 {
+		r.OthersPercent = max(0, 100*others/available) // clocks of different grain can differ by a little
+	}
 }
 
 func perSecond(n int, ns int64) float64 {

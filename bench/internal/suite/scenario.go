@@ -55,8 +55,10 @@ func (o *Options) runOne(ctx context.Context, name string, run int, dir string) 
 		return res, err
 	}
 	defer func() {
-		if stopErr := s.peal.Stop(); stopErr != nil {
-			res.fail(stopErr)
+		stopErr := s.peal.Stop()
+		res.fail(stopErr)
+		if err != nil {
+			err = errors.Join(err, stopErr) // the result is lost, and this may say why
 		}
 	}()
 	tenant, err := s.peal.SetUp(ctx, s.prov.Addr(), o.Concurrency)
@@ -105,24 +107,19 @@ func (s *scene) measure(ctx context.Context, res *Result) error {
 		}
 	}
 	t := tally.New(measuredRun, 0, s.capacity())
-	pealBefore, err := s.pealCPU()
+	before, err := s.usage()
 	if err != nil {
 		return err
 	}
-	ownBefore := host.OwnCPU()
 	passErr := s.pass(ctx, t, s.load)
-	own := host.OwnCPU() - ownBefore // before the sorting below, which is not load
-	pealAfter, err := s.pealCPU()
+	after, err := s.usage()
 	if err != nil {
 		return errors.Join(err, passErr)
 	}
 	rep := t.Report()
 	res.fill(&rep, s.prov.Counts())
 	res.Late = stats.Of(s.late)
-	if rep.Accepted > 0 {
-		res.PealCPU = (pealAfter - pealBefore).Seconds() / float64(rep.Accepted) * 1000
-		res.BenchCPU = own.Seconds() / float64(rep.Accepted) * 1000
-	}
+	res.fillUsage(before, after)
 	res.fail(passErr)
 	if s.peal == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -130,11 +127,21 @@ func (s *scene) measure(ctx context.Context, res *Result) error {
 	return s.memory(res)
 }
 
-func (s *scene) pealCPU() (time.Duration, error) {
-	if s.peal == nil {
-		return 0, nil
+// usage is CPU time so far, and when that was.
+type usage struct {
+	peal, own, machine time.Duration
+	at                 time.Time
+}
+
+func (s *scene) usage() (u usage, err error) {
+	u.at, u.own = time.Now(), host.OwnCPU()
+	if s.peal != nil {
+		if u.peal, err = host.CPU(s.peal.PID()); err != nil {
+			return u, err
+		}
 	}
-	return host.CPU(s.peal.PID())
+	u.machine, err = host.BusyCPU()
+	return u, err
 }
 
 // capacity is how many messages the measured loop may send.

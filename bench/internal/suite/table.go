@@ -79,6 +79,7 @@ func metrics() []metric {
 		{"sent late p99, ms", "%.2f", func(r *Result) (float64, bool) { return ms(r.Late.P99), r.Late.Count > 0 }},
 		{"Peal CPU s per 1,000", "%.3f", peal(func(r *Result) float64 { return r.PealCPU })},
 		{"bench CPU s per 1,000", "%.3f", load(func(r *Result) float64 { return r.BenchCPU })},
+		{"CPU used by others, %", "%.1f", load(func(r *Result) float64 { return r.OthersPercent })},
 		{"Peal peak memory, MB", "%.1f", func(r *Result) (float64, bool) { return mb(r.PeakBytes), r.PeakBytes > 0 }},
 		{"Peal resident at the end, MB", "%.1f", func(r *Result) (float64, bool) { return mb(r.ResidentBytes), r.ResidentBytes > 0 }},
 		{"Peal CPU while idle, %", "%.1f", func(r *Result) (float64, bool) { return r.IdleCPUPercent, r.Scenario == Idle }},
@@ -117,7 +118,7 @@ func (r *Report) writeScenario(w io.Writer, loop string) {
 			fmt.Fprintf(w, " %12s", thousands(fmt.Sprintf(m.format, v)))
 		}
 		fmt.Fprintln(w)
-		if c, ok := r.spread(Ceiling, m.get); ok && name != Ceiling && m.name == "delivered/s to the provider" {
+		if c, ok := r.spread(Ceiling, m.get); ok && (name == Single || name == Batch) && m.name == "delivered/s to the provider" {
 			fmt.Fprintf(w, "  %-32s %11.0f%%\n", "  of the ceiling", 100*s.Median/c.Median)
 		}
 	}
