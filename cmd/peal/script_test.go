@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	http METHOD URL [BODY] [HEADER: VALUE...]
 //	                        makes a call and prints status and body to http.out.
 //	listening ADDRESS       waits until somebody listens there.
+//	requested COUNT         waits until the fake server was asked so often.
 //	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,10 +46,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("FREE_ADDR", address)
 			env.Setenv("TZ", "UTC")
 			env.Setenv("COLUMNS", "100")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each process would rest a second before it ends
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake,
+			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake, "requested": cmdRequested,
 		},
 	})
 }
@@ -164,17 +166,35 @@ func cmdListening(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: listening ADDRESS")
 	}
+	eventually(ts, "somebody listens on "+args[0], func() bool {
+		conn, err := net.Dial("tcp", args[0])
+		if err != nil {
+			return false
+		}
+		ts.Check(conn.Close())
+		return true
+	})
+}
+
+func cmdRequested(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: requested COUNT")
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	eventually(ts, args[0]+" requests", func() bool {
+		return strings.Count(ts.ReadFile("requests.log"), "\n") >= count
+	})
+}
+
+// eventually waits until done says so.
+func eventually(ts *testscript.TestScript, what string, done func() bool) {
 	deadline := time.Now().Add(10 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		conn, err := net.Dial("tcp", args[0])
-		if err == nil {
-			ts.Check(conn.Close())
-			return
-		}
+	for !done() {
 		if time.Now().After(deadline) {
-			ts.Fatalf("nobody listens on %s: %v", args[0], err)
+			ts.Fatalf("waited in vain: %s", what)
 		}
 		<-tick.C
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
+	"os"
+
+	"peal/internal/app"
 )
 
 // ServeCmd is `peal serve`.
@@ -23,13 +25,13 @@ func (ServeCmd) Help() string {
 }
 
 // Run serves until ctx ends.
-func (c *ServeCmd) Run(_ context.Context, t *term, file *configFile) error {
-	_, err := file.complete(c.Config)
+func (c *ServeCmd) Run(ctx context.Context, t *term, file *configFile) error {
+	cfg, err := file.complete(c.Config)
 	if err != nil {
 		return err
 	}
 	if c.Check {
 		return t.printf("the configuration is fine\n")
 	}
-	return errors.New("serve: not wired yet")
+	return app.Serve(ctx, cfg, os.Stderr)
 }
