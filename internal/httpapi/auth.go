@@ -159,15 +159,10 @@ func (p *principal) may(scope string) bool {
 	return slices.Contains(p.scopes, scope) || slices.Contains(p.scopes, api.ScopeAdmin)
 }
 
-// credentials are the headers that say who asks; inputs of operations embed it.
-type credentials struct {
-	Authorization string `header:"Authorization" hidden:"true"`
-	Tenant        string `header:"Peal-Tenant" doc:"With the operator's key: the tenant that the request is for"`
-}
-
 // tenant is the one that a request is for, if its key has the scope.
-func (s *Server) tenant(ctx context.Context, c *credentials, scope string) (string, error) {
-	p, err := s.auth.authenticate(ctx, c.Authorization, c.Tenant)
+func (s *Server) tenant(ctx context.Context, scope string) (string, error) {
+	h := headersOf(ctx)
+	p, err := s.auth.authenticate(ctx, h.Get("Authorization"), h.Get(api.TenantHeader))
 	switch {
 	case err != nil:
 		return "", s.fail(ctx, err)
@@ -180,8 +175,8 @@ func (s *Server) tenant(ctx context.Context, c *credentials, scope string) (stri
 }
 
 // operator fails unless the request carries the operator's key.
-func (s *Server) operator(ctx context.Context, c *credentials) error {
-	p, err := s.auth.authenticate(ctx, c.Authorization, "")
+func (s *Server) operator(ctx context.Context) error {
+	p, err := s.auth.authenticate(ctx, headersOf(ctx).Get("Authorization"), "")
 	if err == nil && !p.operator {
 		err = newProblem(api.CodeForbidden, "it needs the operator's key")
 	}
@@ -191,29 +186,34 @@ func (s *Server) operator(ctx context.Context, c *credentials) error {
 	return nil
 }
 
-func credentialsOf(r *http.Request) *credentials {
-	return &credentials{Authorization: r.Header.Get("Authorization"), Tenant: r.Header.Get(api.TenantHeader)}
+// request is what handlers need to know of the request that they answer: huma gives them the context only.
+type request struct {
+	header http.Header
+	once   sync.Once
+	id     string
 }
 
-type requestIDKey struct{}
+type requestKey struct{}
 
-func withRequestID(ctx context.Context) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, new(lazyID))
+func withRequest(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), requestKey{}, &request{header: r.Header}))
 }
 
-// lazyID is made only when somebody asks for it: most requests need none.
-type lazyID struct {
-	once sync.Once
-	id   string
+func headersOf(ctx context.Context) http.Header {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return r.header
+	}
+	return nil
 }
 
+// requestID is made when somebody first asks for it: most requests need none.
 func requestID(ctx context.Context) string {
-	l, ok := ctx.Value(requestIDKey{}).(*lazyID)
+	r, ok := ctx.Value(requestKey{}).(*request)
 	if !ok {
 		return ""
 	}
-	l.once.Do(func() { l.id = peal.NewID() })
-	return l.id
+	r.once.Do(func() { r.id = peal.NewID() })
+	return r.id
 }
 
 // bodyError words what went wrong while a body was read.

@@ -30,8 +30,7 @@ func (s *Server) deadLetters() {
 }
 
 type deadInput struct {
-	credentials
-	page
+	Page
 	Integration string    `query:"integration" maxLength:"64" doc:"Id or name"`
 	ErrorCode   string    `query:"error_code" maxLength:"64"`
 	Since       time.Time `query:"since" doc:"Accepted then or later, RFC 3339"`
@@ -39,20 +38,20 @@ type deadInput struct {
 }
 
 func (s *Server) listDead(ctx context.Context, in *deadInput) (*pageOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
 	f := peal.LogFilter{
 		Dead: true, IntegrationID: s.integrationID(tenantID, in.Integration), ErrorCode: in.ErrorCode, Since: in.Since, Until: in.Until,
 	}
-	return s.page(ctx, tenantID, f, &in.page)
+	return s.page(ctx, tenantID, f, &in.Page)
 }
 
 type groupsOutput struct{ Body api.DeadLetterGroups }
 
-func (s *Server) groupDead(ctx context.Context, in *credentials) (*groupsOutput, error) {
-	tenantID, err := s.tenant(ctx, in, api.ScopeRead)
+func (s *Server) groupDead(ctx context.Context, _ *struct{}) (*groupsOutput, error) {
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +97,9 @@ func (s *Server) deadFilter(ctx context.Context, tenantID string, f *api.DeadLet
 
 type (
 	redriveInput struct {
-		credentials
 		Body api.RedriveRequest
 	}
 	discardInput struct {
-		credentials
 		Body api.DiscardRequest
 	}
 	deadOutput struct{ Body api.DeadLetterResult }
@@ -113,7 +110,7 @@ func (s *Server) redrive(ctx context.Context, in *redriveInput) (*deadOutput, er
 	if in.Body.Rate > 0 {
 		pace.Spacing = time.Duration(float64(time.Second) / in.Body.Rate)
 	}
-	return s.dead(ctx, &in.credentials, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, true,
+	return s.dead(ctx, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, true,
 		func(tenantID string, f peal.DeadFilter, most int) (int64, error) {
 			jobs, err := s.cfg.DeadLetters.Redrive(ctx, tenantID, f, most, pace)
 			pace.Start += time.Duration(len(jobs)) * pace.Spacing // the next chunk falls due after this one
@@ -123,17 +120,17 @@ func (s *Server) redrive(ctx context.Context, in *redriveInput) (*deadOutput, er
 }
 
 func (s *Server) discard(ctx context.Context, in *discardInput) (*deadOutput, error) {
-	return s.dead(ctx, &in.credentials, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, false,
+	return s.dead(ctx, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, false,
 		func(tenantID string, f peal.DeadFilter, most int) (int64, error) {
 			return s.cfg.DeadLetters.Discard(ctx, tenantID, f, most)
 		})
 }
 
 // dead does something to the dead letters that a filter chooses, a chunk at a time.
-func (s *Server) dead(ctx context.Context, c *credentials, af *api.DeadLetterFilter, dry bool, limit int, spareExpired bool,
+func (s *Server) dead(ctx context.Context, af *api.DeadLetterFilter, dry bool, limit int, spareExpired bool,
 	do func(tenantID string, f peal.DeadFilter, most int) (int64, error),
 ) (*deadOutput, error) {
-	tenantID, err := s.tenant(ctx, c, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +181,7 @@ func (s *Server) discardOne(ctx context.Context, in *idInput) (*deliveryOutput, 
 }
 
 func (s *Server) deadOne(ctx context.Context, in *idInput, do func(string, peal.DeadFilter) (bool, error)) (*deliveryOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}

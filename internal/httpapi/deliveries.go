@@ -21,15 +21,14 @@ func (s *Server) deliveries() {
 	huma.Register(s.api, op("resolve-delivery", http.MethodPost, "/v1/deliveries/{id}/resolve", "Deliveries", "Say what became of a delivery whose outcome is uncertain"), s.resolveDelivery)
 }
 
-// page is how a list is asked for.
-type page struct {
+// Page is how a list is asked for.
+type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor string `query:"cursor" maxLength:"128" doc:"next_cursor of the page before"`
 }
 
 type logInput struct {
-	credentials
-	page
+	Page
 	Recipient      string    `query:"recipient" maxLength:"128" doc:"E.164; write + as %2B"`
 	MessageID      string    `query:"message_id" maxLength:"255" doc:"The provider's id"`
 	NotificationID string    `query:"notification_id" maxLength:"64"`
@@ -43,7 +42,7 @@ type logInput struct {
 type pageOutput struct{ Body api.DeliveryPage }
 
 func (s *Server) listDeliveries(ctx context.Context, in *logInput) (*pageOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func (s *Server) listDeliveries(ctx context.Context, in *logInput) (*pageOutput,
 		MessageID: in.MessageID, NotificationID: strings.ToLower(in.NotificationID), Channel: in.Channel,
 		Status: peal.Status(in.Status), Since: in.Since, Until: in.Until, IntegrationID: s.integrationID(tenantID, in.Integration),
 	}
-	return s.page(ctx, tenantID, f, &in.page)
+	return s.page(ctx, tenantID, f, &in.Page)
 }
 
 // integrationID is the id of the tenant's integration of that id or name; what is neither may be one that was deleted.
@@ -64,7 +63,7 @@ func (s *Server) integrationID(tenantID, ref string) string {
 }
 
 // page reads one page and makes the cursor of the next.
-func (s *Server) page(ctx context.Context, tenantID string, f peal.LogFilter, p *page) (*pageOutput, error) {
+func (s *Server) page(ctx context.Context, tenantID string, f peal.LogFilter, p *Page) (*pageOutput, error) {
 	if p.Cursor != "" {
 		id, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 		if err == nil {
@@ -94,7 +93,7 @@ func (s *Server) page(ctx context.Context, tenantID string, f peal.LogFilter, p 
 type deliveryOutput struct{ Body api.Delivery }
 
 func (s *Server) getDelivery(ctx context.Context, in *idInput) (*deliveryOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +113,12 @@ func (s *Server) delivery(ctx context.Context, tenantID, id string) (*deliveryOu
 }
 
 type resolveInput struct {
-	credentials
 	ID   string `path:"id" maxLength:"64"`
 	Body api.ResolveRequest
 }
 
 func (s *Server) resolveDelivery(ctx context.Context, in *resolveInput) (*deliveryOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}

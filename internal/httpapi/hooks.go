@@ -52,7 +52,7 @@ func (s *Server) health() {
 	metrics := promhttp.HandlerFor(s.cfg.Metrics.Registry, promhttp.HandlerOpts{})
 	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !s.cfg.MetricsOpen {
-			if err := s.operator(r.Context(), credentialsOf(r)); err != nil {
+			if err := s.operator(r.Context()); err != nil {
 				s.writeProblem(w, r, err)
 				return
 			}

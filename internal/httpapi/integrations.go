@@ -34,16 +34,13 @@ func (s *Server) integrations() {
 
 type (
 	createIntegrationInput struct {
-		credentials
 		Body api.IntegrationRequest
 	}
 	updateIntegrationInput struct {
-		credentials
 		ID   string `path:"id" maxLength:"128"`
 		Body api.IntegrationPatch
 	}
 	testInput struct {
-		credentials
 		ID   string `path:"id" maxLength:"128"`
 		Body api.TestRequest
 	}
@@ -53,7 +50,7 @@ type (
 )
 
 func (s *Server) createIntegration(ctx context.Context, in *createIntegrationInput) (*integrationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +58,12 @@ func (s *Server) createIntegration(ctx context.Context, in *createIntegrationInp
 	return s.integration(ctx, made, true, err)
 }
 
-func (s *Server) listIntegrations(ctx context.Context, in *credentials) (*integrationsOutput, error) {
-	tenantID, err := s.tenant(ctx, in, api.ScopeRead)
+func (s *Server) listIntegrations(ctx context.Context, _ *struct{}) (*integrationsOutput, error) {
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
-	admin := s.isAdmin(ctx, in)
+	admin := s.isAdmin(ctx)
 	out := &integrationsOutput{api.IntegrationList{Integrations: []api.Integration{}}}
 	for _, i := range s.cfg.Integrations.OfTenant(tenantID) {
 		out.Body.Integrations = append(out.Body.Integrations, s.integrationOf(i, admin))
@@ -75,15 +72,15 @@ func (s *Server) listIntegrations(ctx context.Context, in *credentials) (*integr
 }
 
 func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
-	return s.integration(ctx, s.cfg.Integrations.Find(tenantID, in.ID), s.isAdmin(ctx, &in.credentials), nil)
+	return s.integration(ctx, s.cfg.Integrations.Find(tenantID, in.ID), s.isAdmin(ctx), nil)
 }
 
 func (s *Server) updateIntegration(ctx context.Context, in *updateIntegrationInput) (*integrationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +89,7 @@ func (s *Server) updateIntegration(ctx context.Context, in *updateIntegrationInp
 }
 
 func (s *Server) deleteIntegration(ctx context.Context, in *idInput) (*struct{}, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err == nil {
 		if err = s.cfg.Integrations.Delete(ctx, tenantID, in.ID); err != nil {
 			err = s.fail(ctx, err)
@@ -110,7 +107,7 @@ func (s *Server) resumeIntegration(ctx context.Context, in *idInput) (*integrati
 }
 
 func (s *Server) setPause(ctx context.Context, in *idInput, pause bool) (*integrationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +117,7 @@ func (s *Server) setPause(ctx context.Context, in *idInput, pause bool) (*integr
 
 // testIntegration sends through the whole pipeline, as any notification: what it proves is what users will get.
 func (s *Server) testIntegration(ctx context.Context, in *testInput) (*acceptedOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +145,8 @@ func (s *Server) testIntegration(ctx context.Context, in *testInput) (*acceptedO
 	return out, nil
 }
 
-func (s *Server) isAdmin(ctx context.Context, c *credentials) bool {
-	_, err := s.tenant(ctx, c, api.ScopeAdmin)
+func (s *Server) isAdmin(ctx context.Context) bool {
+	_, err := s.tenant(ctx, api.ScopeAdmin)
 	return err == nil
 }
 

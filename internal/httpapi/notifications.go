@@ -55,7 +55,7 @@ func (s *Server) describe(id, path, summary, description string, in, out reflect
 }
 
 func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
-	tenantID, err := s.tenant(r.Context(), credentialsOf(r), api.ScopeSend)
+	tenantID, err := s.tenant(r.Context(), api.ScopeSend)
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return
@@ -99,7 +99,7 @@ func (s *Server) accept(ctx context.Context, tenantID string, items []accept.Ite
 }
 
 func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
-	tenantID, err := s.tenant(r.Context(), credentialsOf(r), api.ScopeSend)
+	tenantID, err := s.tenant(r.Context(), api.ScopeSend)
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return
@@ -160,14 +160,13 @@ func (s *Server) batchAnswer(r *http.Request, results []accept.Result) []byte {
 }
 
 type idInput struct {
-	credentials
 	ID string `path:"id" maxLength:"128"`
 }
 
 type notificationOutput struct{ Body api.Notification }
 
 func (s *Server) getNotification(ctx context.Context, in *idInput) (*notificationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +182,7 @@ func (s *Server) notification(ctx context.Context, tenantID, id string) (*notifi
 }
 
 func (s *Server) cancelNotification(ctx context.Context, in *idInput) (*notificationOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeSend)
+	tenantID, err := s.tenant(ctx, api.ScopeSend)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -145,8 +147,9 @@ func (s *Server) openAPI() huma.Config {
 	c.RejectUnknownQueryParameters = true
 	c.Info.Description = "Tell people things, and know what became of it. Every request of a tenant carries an API key: " +
 		"`Authorization: Bearer peal_…`. Errors are `application/problem+json`; decide by their `code`."
+	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " where the request is for a tenant"},
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 	}
 	c.Security = []map[string][]string{{"key": {}}}
 	c.Extensions = map[string]any{"x-error-codes": api.Codes()}
@@ -155,7 +158,7 @@ func (s *Server) openAPI() huma.Config {
 
 // ServeHTTP gives the request an id, keeps a panic from taking the process along, and answers what no route takes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(withRequestID(r.Context()))
+	r = withRequest(r)
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler { //nolint:errorlint,err113 // it is that very value
@@ -169,6 +172,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pattern == "" {
 		s.noRoute(w, r, h)
 		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") { // every body is JSON; a curl -d that calls it a form is forgiven
+		r.Header["Content-Type"] = jsonType
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)

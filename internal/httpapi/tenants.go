@@ -24,11 +24,9 @@ func (s *Server) tenants() {
 
 type (
 	createTenantInput struct {
-		credentials
 		Body api.TenantRequest
 	}
 	updateTenantInput struct {
-		credentials
 		ID   string `path:"id" maxLength:"64"`
 		Body api.TenantPatch
 	}
@@ -41,7 +39,7 @@ func tenantOf(t *peal.Tenant) api.Tenant {
 }
 
 func (s *Server) createTenant(ctx context.Context, in *createTenantInput) (*tenantOutput, error) {
-	if err := s.operator(ctx, &in.credentials); err != nil {
+	if err := s.operator(ctx); err != nil {
 		return nil, err
 	}
 	t := peal.Tenant{ID: in.Body.ID, Name: in.Body.Name, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond)}
@@ -54,8 +52,8 @@ func (s *Server) createTenant(ctx context.Context, in *createTenantInput) (*tena
 	return &tenantOutput{tenantOf(&t)}, nil
 }
 
-func (s *Server) listTenants(ctx context.Context, in *credentials) (*tenantsOutput, error) {
-	if err := s.operator(ctx, in); err != nil {
+func (s *Server) listTenants(ctx context.Context, _ *struct{}) (*tenantsOutput, error) {
+	if err := s.operator(ctx); err != nil {
 		return nil, err
 	}
 	all, err := s.cfg.Tenants.Tenants(ctx)
@@ -70,7 +68,7 @@ func (s *Server) listTenants(ctx context.Context, in *credentials) (*tenantsOutp
 }
 
 func (s *Server) getTenant(ctx context.Context, in *idInput) (*tenantOutput, error) {
-	if err := s.operator(ctx, &in.credentials); err != nil {
+	if err := s.operator(ctx); err != nil {
 		return nil, err
 	}
 	return s.oneTenant(ctx, in.ID)
@@ -85,7 +83,7 @@ func (s *Server) oneTenant(ctx context.Context, id string) (*tenantOutput, error
 }
 
 func (s *Server) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantOutput, error) {
-	if err := s.operator(ctx, &in.credentials); err != nil {
+	if err := s.operator(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.cfg.Tenants.UpdateTenant(ctx, in.ID, in.Body.Name, in.Body.Disabled); err != nil {
@@ -108,7 +106,6 @@ func (s *Server) keys() {
 
 type (
 	createKeyInput struct {
-		credentials
 		Body api.KeyRequest
 	}
 	keyOutput  struct{ Body api.Key }
@@ -122,7 +119,7 @@ func keyOf(k *peal.Key) api.Key {
 }
 
 func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +135,8 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	return out, nil
 }
 
-func (s *Server) listKeys(ctx context.Context, in *credentials) (*keysOutput, error) {
-	tenantID, err := s.tenant(ctx, in, api.ScopeAdmin)
+func (s *Server) listKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +152,7 @@ func (s *Server) listKeys(ctx context.Context, in *credentials) (*keysOutput, er
 }
 
 func (s *Server) revokeKey(ctx context.Context, in *idInput) (*struct{}, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeAdmin)
+	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +174,6 @@ func (s *Server) users() {
 
 type (
 	putUserInput struct {
-		credentials
 		ID   string `path:"id" maxLength:"128"`
 		Body api.UserRequest
 	}
@@ -185,7 +181,7 @@ type (
 )
 
 func (s *Server) putUser(ctx context.Context, in *putUserInput) (*userOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeSend)
+	tenantID, err := s.tenant(ctx, api.ScopeSend)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +203,7 @@ func (s *Server) putUser(ctx context.Context, in *putUserInput) (*userOutput, er
 }
 
 func (s *Server) getUser(ctx context.Context, in *idInput) (*userOutput, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeRead)
+	tenantID, err := s.tenant(ctx, api.ScopeRead)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +215,7 @@ func (s *Server) getUser(ctx context.Context, in *idInput) (*userOutput, error) 
 }
 
 func (s *Server) deleteUser(ctx context.Context, in *idInput) (*struct{}, error) {
-	tenantID, err := s.tenant(ctx, &in.credentials, api.ScopeSend)
+	tenantID, err := s.tenant(ctx, api.ScopeSend)
 	if err == nil {
 		if err = s.cfg.Users.DeleteUser(ctx, tenantID, in.ID); err != nil {
 			err = s.fail(ctx, err)

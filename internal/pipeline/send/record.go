@@ -99,6 +99,6 @@ func (s *shift) settle(batch []done) {
 		}
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "delivery.attempted", slog.String("tenant_id", a.TenantID),
 			slog.String("delivery_id", a.DeliveryID), slog.Int("attempt", a.Number), slog.String("outcome", string(a.Outcome.Class)),
-			slog.String("code", a.Outcome.Code), slog.String("next", string(a.Next)), slog.Duration("took", a.Outcome.Took))
+			slog.String("code", a.Outcome.Code), slog.String("next", string(a.Next)), slog.Int64("took_ms", a.Outcome.Took.Milliseconds()))
 	}
 }

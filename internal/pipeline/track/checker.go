@@ -37,9 +37,8 @@ type Checks interface {
 	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
 }
 
-// Checker asks providers what became of messages: to learn the id that their webhooks use, and after messages of which
-// nothing was heard.
-type Checker struct {
+// CheckerConfig is what a Checker needs.
+type CheckerConfig struct {
 	Integrations Integrations
 	Checks       Checks
 	Folder       *Folder
@@ -47,21 +46,28 @@ type Checker struct {
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time
+}
+
+// Checker asks providers what became of messages: to learn the id that their webhooks use, and after messages of which
+// nothing was heard. Create it with NewChecker.
+type Checker struct {
+	CheckerConfig
+
+	urge chan struct{}
 
 	mu     sync.Mutex
 	urged  map[string]bool
-	urge   chan struct{}
 	limits map[string]*limitOf
+}
+
+// NewChecker makes a Checker.
+func NewChecker(cfg CheckerConfig) *Checker {
+	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}}
 }
 
 type limitOf struct {
 	of    peal.Limit
 	limit *rate.Limiter
-}
-
-// Start readies a Checker; call it once before Urge and Run.
-func (c *Checker) Start() {
-	c.urged, c.limits, c.urge = map[string]bool{}, map[string]*limitOf{}, make(chan struct{}, 1)
 }
 
 // Urge says that an integration has receipts of messages that no row knows: its look-ups should not wait.

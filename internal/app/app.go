@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"peal/internal/config"
+	"peal/internal/httpapi"
+	"peal/internal/integration"
+	"peal/internal/metrics"
+	"peal/internal/netguard"
+	"peal/internal/pipeline/accept"
+	"peal/internal/pipeline/ledger"
+	"peal/internal/pipeline/route"
+	"peal/internal/pipeline/send"
+	"peal/internal/pipeline/track"
+	"peal/internal/provider/all"
+	"peal/internal/store"
+	"peal/internal/stream"
+	"peal/internal/vault"
+)
+
+// Version is what this binary calls itself.
+const Version = "0.1.0"
+
+// App is a whole Peal in one process. Create it with Open, then Run it, then Close it.
+type App struct {
+	cfg       config.Config
+	log       *slog.Logger
+	metrics   *metrics.Metrics
+	lock      *os.File
+	store     *store.Store
+	stream    *stream.Stream
+	directory *integration.Directory
+	service   *integration.Service
+	transport *http.Transport
+	api       *httpapi.Server
+	ledger    *ledger.Ledger
+	send      *send.Stage
+	folder    *track.Folder
+	checker   *track.Checker
+	bound     atomic.Pointer[string] // the address that is listened on
+	draining  atomic.Bool
+}
+
+// Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
+	a := &App{cfg: cfg, log: log, metrics: metrics.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := a.openData(ctx); err != nil {
+		return nil, err
+	}
+	key, err := config.ParseMasterKey(cfg.MasterKey)
+	if err != nil {
+		return nil, fmt.Errorf("PEAL_MASTER_KEY: %w", err)
+	}
+	v, err := vault.New(key[:])
+	if err != nil {
+		return nil, err
+	}
+	networks, err := cfg.PrivateNetworks()
+	if err != nil {
+		return nil, err
+	}
+	a.transport = netguard.New(networks...).Transport(netguard.Config{})
+	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
+	a.service = integration.NewService(a.directory, a.store, time.Now)
+	if err := a.directory.Reload(ctx); err != nil {
+		return nil, err
+	}
+	a.stages(v)
+	return a, nil
+}
+
+// openData locks the data folder and opens the records and the broker in it.
+func (a *App) openData(ctx context.Context) (err error) {
+	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if a.lock, err = lockFolder(a.cfg.Data); err != nil {
+		return err
+	}
+	a.store, err = store.Open(ctx, store.Config{
+		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, Log: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the records: %w", err)
+	}
+	a.stream, err = stream.Open(ctx, stream.Config{
+		Dir: filepath.Join(a.cfg.Data, "broker"), Log: a.log, Lost: func() { a.ledger.Wake() },
+	})
+	if err != nil {
+		return fmt.Errorf("open the broker: %w", err)
+	}
+	return nil
+}
+
+// stages builds the pipeline and its doors.
+func (a *App) stages(v *vault.Vault) {
+	a.ledger = ledger.New(ledger.Config{
+		Records: a.store, Jobs: a.stream, Integrations: a.directory, Metrics: a.metrics, Log: a.log, Every: a.cfg.LedgerEvery,
+	})
+	a.send = send.New(send.Config{
+		Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
+	})
+	a.folder = &track.Folder{
+		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Sealer: v, Metrics: a.metrics, Log: a.log, Now: time.Now,
+	}
+	a.checker = track.NewChecker(track.CheckerConfig{
+		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: time.Now,
+	})
+	a.folder.Parked = a.checker.Urge
+	a.api = httpapi.New(httpapi.Config{
+		Accept: accept.New(accept.Config{
+			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
+		}),
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: http.NotFoundHandler(), Ready: a.ready,
+		Door:        &track.Door{Integrations: a.directory, Keeper: a.stream, Sealer: v, Metrics: a.metrics, Now: time.Now},
+		OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
+		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, Version: Version,
+	})
+}
+
+// Handler answers the HTTP API.
+func (a *App) Handler() http.Handler { return a.api }
+
+func (a *App) publicURL() string {
+	bound := ""
+	if b := a.bound.Load(); b != nil {
+		bound = *b
+	}
+	return a.cfg.ExternalURL(bound)
+}
+
+// SetBound tells the address that the API is really served on, from which webhook URLs are made where no public URL is
+// configured.
+func (a *App) SetBound(addr string) { a.bound.Store(&addr) }
+
+// Drain makes the process not ready, so that callers go elsewhere.
+func (a *App) Drain() { a.draining.Store(true) }
+
+func (a *App) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return errors.New("the process is stopping")
+	}
+	if err := a.stream.Ready(); err != nil {
+		return err
+	}
+	return a.store.Ping(ctx)
+}
+
+// Run runs all stages until ctx ends; then it lets them finish what they have begun, and returns.
+func (a *App) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, stage := range []interface {
+		Run(ctx context.Context) error
+	}{a.directory, a.ledger, a.send, a.folder, a.checker} {
+		g.Go(func() error { return stage.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Close closes broker and records. Call it when Run has returned, or to give up on it.
+func (a *App) Close() error {
+	var errs []error
+	if a.stream != nil {
+		a.stream.Close()
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.transport != nil {
+		a.transport.CloseIdleConnections()
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}
