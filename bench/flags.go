@@ -90,7 +90,7 @@ func defaults() suite.Options {
 	return suite.Options{
 		Runs: 3, Duration: 10 * time.Second, Warmup: 2000, Idle: 10 * time.Second,
 		Settle: time.Second, Stall: 30 * time.Second,
-		Connections: 128, BatchConnections: 16, BatchSize: 100, OpenConnections: 256, Rate: 1000, Concurrency: 64,
+		Connections: 128, BatchConnections: 16, BatchSize: 100, OpenConnections: 64, Rate: 1000, Concurrency: 64,
 		Dir: ".data", Repo: "..",
 	}
 }
