@@ -1,12 +1,25 @@
 package main
 
-import "errors"
+import (
+	"context"
+
+	"peal/internal/app"
+)
 
 // DevCmd is `peal dev`.
-type DevCmd struct{}
+type DevCmd struct {
+	Data     string `name:"data" env:"PEAL_DEV_DATA" default:"peal-data" placeholder:"DIR" help:"Folder for everything it keeps; made when it is not there."`
+	Listen   string `name:"listen" env:"PEAL_DEV_LISTEN" default:"127.0.0.1:7325" placeholder:"ADDR" help:"Address to serve the API on."`
+	Emulator string `name:"emulator" env:"PEAL_DEV_EMULATOR" default:"127.0.0.1:7326" placeholder:"ADDR" help:"Address of the emulated provider."`
+}
 
 // Help gives an example.
-func (DevCmd) Help() string { return "Example:\n\n  peal dev" }
+func (DevCmd) Help() string {
+	return "Broker, database, all stages and an emulated WhatsApp provider in one process, with a demo tenant. It sends one " +
+		"notification, shows its ticks, and stays up.\n\nExample:\n\n  peal dev"
+}
 
 // Run runs the demonstration until ctx ends.
-func (c *DevCmd) Run() error { return errors.New("dev: not wired yet") }
+func (c *DevCmd) Run(ctx context.Context, t *term) error {
+	return app.Dev(ctx, app.DevConfig{Data: c.Data, Listen: c.Listen, Emulator: c.Emulator}, t.out)
+}
