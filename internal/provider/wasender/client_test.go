@@ -277,6 +277,40 @@ func TestSendOnIdleConnectionThatBroke(t *testing.T) {
 	}
 }
 
+// Answers that come in pieces, and long ones, are read to their end, so that the connection is used again.
+func TestConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	var conns, calls atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1)%2 == 0 {
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, strings.Repeat("<p>", 10_000))
+			return
+		}
+		for i := range len(accepted) {
+			_, _ = io.WriteString(w, accepted[i:i+1])
+			_ = http.NewResponseController(w).Flush()
+		}
+	}))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	c := openAt(t, srv.URL, &http.Transport{})
+	for i := range 6 {
+		want := [...]peal.Class{peal.ClassAccepted, peal.ClassTemporary}[i%2]
+		if got := c.Send(t.Context(), textMessage()); got.Class != want {
+			t.Fatalf("got %+v, want class %s", got, want)
+		}
+	}
+	if conns.Load() != 1 {
+		t.Errorf("6 calls used %d connections", conns.Load())
+	}
+}
+
 func BenchmarkSend(b *testing.B) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
