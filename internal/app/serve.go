@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"peal/internal/config"
@@ -21,6 +22,13 @@ func Serve(ctx context.Context, cfg config.Config, logs io.Writer) (err error) {
 	s, err := Start(ctx, cfg, log)
 	if err != nil {
 		return err
+	}
+	if cfg.DebugListen != "" {
+		stop, err := serveProfiler(ctx, cfg.DebugListen)
+		if err != nil {
+			return errors.Join(err, s.Stop(cfg.DrainTimeout))
+		}
+		defer stop()
 	}
 	log.Info("peal is up", "version", Version, "url", "http://"+s.Addr(), "data", cfg.Data)
 	select {
@@ -102,4 +110,26 @@ func (s *Running) Stop(within time.Duration) error {
 		errs = append(errs, fmt.Errorf("work was still in flight after %s; its deliveries will show as uncertain", within))
 	}
 	return errors.Join(append(errs, s.app.Close())...)
+}
+
+// serveProfiler serves net/http/pprof on an address of its own.
+func serveProfiler(ctx context.Context, addr string) (stop func(), err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s for the profiler: %w; free the port, or leave --debug-listen out", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = srv.Serve(l) // ends when it is closed
+	}()
+	return func() {
+		_ = srv.Close()
+		<-done
+	}, nil
 }

@@ -37,6 +37,8 @@ type Config struct {
 	LogLevel  string `name:"log-level" env:"PEAL_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error."`
 	LogFormat string `name:"log-format" env:"PEAL_LOG_FORMAT" default:"json" placeholder:"FORMAT" help:"How to log: json or text."`
 
+	DebugListen string `name:"debug-listen" env:"PEAL_DEBUG_LISTEN" placeholder:"ADDR" help:"Address to serve Go's profiler on, such as 127.0.0.1:6060; it has no password. Default: none."`
+
 	DrainTimeout  time.Duration `name:"drain-timeout" env:"PEAL_DRAIN_TIMEOUT" default:"20s" placeholder:"DURATION" help:"How long a stopping server waits for calls in flight."`
 	MaxBodyBytes  int64         `name:"max-body-bytes" env:"PEAL_MAX_BODY_BYTES" default:"1048576" placeholder:"BYTES" help:"Largest body of a request."`
 	MaxBatchBytes int64         `name:"max-batch-bytes" env:"PEAL_MAX_BATCH_BYTES" default:"8388608" placeholder:"BYTES" help:"Largest body of a batch."`

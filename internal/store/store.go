@@ -54,6 +54,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := checkFolder(filepath.Dir(cfg.Path)); err != nil {
 		return nil, err
 	}
+	if err := private(cfg.Path); err != nil {
+		return nil, err
+	}
 	writes, err := open(cfg.Path, 1, "")
 	if err != nil {
 		return nil, err
@@ -106,6 +109,15 @@ func checkFolder(dir string) error {
 		return fmt.Errorf("the data folder cannot be written: %w", err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// private makes the file readable for nobody else before SQLite would make it for everybody.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("the database cannot be opened: %w", err)
+	}
+	return f.Close()
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
