@@ -29,7 +29,8 @@ const (
 // and how to mend it. It never shows a secret.
 func (c *Config) Validate() error {
 	return errors.Join(
-		c.validateListen(),
+		named("listen", listenAddress(c.Listen)),
+		c.validateDebugListen(),
 		named("data", require(c.Data, "name a folder")),
 		c.validatePublicURL(),
 		c.validateKeys(),
@@ -44,13 +45,20 @@ func (c *Config) Validate() error {
 	)
 }
 
-func (c *Config) validateListen() error {
-	_, port, err := net.SplitHostPort(c.Listen)
+func (c *Config) validateDebugListen() error {
+	if c.DebugListen == "" {
+		return nil
+	}
+	return named("debug-listen", listenAddress(c.DebugListen))
+}
+
+func listenAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return named("listen", fmt.Errorf("%q is not host:port; write it like 127.0.0.1:7325 or :7325", c.Listen))
+		return fmt.Errorf("%q is not host:port; write it like 127.0.0.1:7325 or :7325", addr)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return named("listen", fmt.Errorf("%q is not a port; use 1 to 65535, or 0 for any that is free", port))
+		return fmt.Errorf("%q is not a port; use 1 to 65535, or 0 for any that is free", port)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func TestValidateRefuses(t *testing.T) {
 	}{
 		{func(c *Config) { c.Listen = "7325" }, "--listen (PEAL_LISTEN): "},
 		{func(c *Config) { c.Listen = "127.0.0.1:http" }, "--listen (PEAL_LISTEN): "},
+		{func(c *Config) { c.DebugListen = "localhost" }, "--debug-listen (PEAL_DEBUG_LISTEN): "},
 		{func(c *Config) { c.Data = " " }, "--data (PEAL_DATA): "},
 		{func(c *Config) { c.PublicURL = "peal.example.com" }, "--public-url (PEAL_PUBLIC_URL): "},
 		{func(c *Config) { c.PublicURL = "https://a@b/?x" }, "--public-url (PEAL_PUBLIC_URL): "},
