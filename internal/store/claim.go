@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,13 +10,15 @@ import (
 	"peal/internal/pipeline"
 )
 
+// One statement claims a whole batch: RETURNING gathers its rows in a table of its own, which costs as much as several
+// rows do.
 const (
 	sqlClaim = `UPDATE communications_log SET status = ?1, attempts = attempts + 1, updated_at = ?2
-		WHERE tenant_id = ?3 AND delivery_id = ?4 AND integration_id = ?5 AND status = 'queued'
+		WHERE tenant_id = ?3 AND delivery_id IN (SELECT value FROM json_each(?4)) AND integration_id = ?5 AND status = 'queued'
 		AND (due_at IS NULL OR due_at <= ?2) AND (expires_at IS NULL OR expires_at > ?2)
-		RETURNING recipient, payload, attempts, round, expires_at`
+		RETURNING delivery_id, recipient, payload, attempts, round, expires_at`
 	sqlReadForSend = `SELECT ` + deliveryColumns + ` FROM communications_log
-		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
+		WHERE tenant_id = ? AND delivery_id IN (SELECT value FROM json_each(?)) AND integration_id = ?`
 )
 
 // Claim makes those of the deliveries that may be sent now the caller's: their state becomes Sending, on disk, and
@@ -31,42 +31,36 @@ func (s *Store) Claim(ctx context.Context, in *peal.Integration, ids []string, i
 	if !intent {
 		status = peal.Queued
 	}
-	err := s.write(ctx, func(t *tx) error {
-		c = pipeline.Claimed{Ready: make([]peal.Delivery, 0, len(ids))}
-		now := s.now()
-		for _, id := range ids {
-			if err := claimOne(t, &c, in, id, status, now); err != nil {
-				return fmt.Errorf("claim: %w", err)
-			}
+	err := s.write(ctx, func(t *tx) (err error) {
+		c, err = claim(t, in, ids, status, s.now())
+		if err != nil {
+			return fmt.Errorf("claim: %w", err)
 		}
 		return nil
 	})
 	return c, err
 }
 
-func claimOne(t *tx, c *pipeline.Claimed, in *peal.Integration, id string, status peal.Status, now time.Time) error {
-	row, err := t.row(sqlClaim, string(status), now.UnixMicro(), in.TenantID, id, in.ID)
-	if err != nil {
-		return err
+func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now time.Time) (c pipeline.Claimed, err error) {
+	rows, err := t.query(sqlClaim, string(status), now.UnixMicro(), in.TenantID, jsonList(ids), in.ID)
+	c.Ready, err = collect(rows, err, func(row scanner, d *peal.Delivery) error {
+		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = in.TenantID, in.ID, in.Channel, status, now
+		return row.Scan(&d.ID, &d.Recipient, opt[json.RawMessage]{&d.Payload}, &d.Attempts, &d.Round, at{&d.ExpiresAt})
+	})
+	if err != nil || len(c.Ready) == len(ids) {
+		return c, err
 	}
-	d := peal.Delivery{TenantID: in.TenantID, ID: id, IntegrationID: in.ID, Channel: in.Channel, Status: status, UpdatedAt: now}
-	err = row.Scan(&d.Recipient, opt[json.RawMessage]{&d.Payload}, &d.Attempts, &d.Round, at{&d.ExpiresAt})
-	if err == nil {
-		c.Ready = append(c.Ready, d)
-		return nil
+	ready := make(map[string]bool, len(c.Ready))
+	for i := range c.Ready {
+		ready[c.Ready[i].ID] = true
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return err
+	var rest []string
+	for _, id := range ids {
+		if !ready[id] {
+			rest = append(rest, id)
+		}
 	}
-	if row, err = t.row(sqlReadForSend, in.TenantID, id, in.ID); err != nil {
-		return err
-	}
-	switch err := scanDelivery(row, &d); {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return err
-	}
-	c.Rest = append(c.Rest, d)
-	return nil
+	rows, err = t.query(sqlReadForSend, in.TenantID, jsonList(rest), in.ID)
+	c.Rest, err = collect(rows, err, scanDelivery)
+	return c, err
 }

@@ -27,11 +27,16 @@ func (c *clause) in(column string, values []string) {
 	if values == nil {
 		return
 	}
+	c.and(column+" IN (SELECT value FROM json_each(?))", jsonList(values))
+}
+
+// jsonList is how a list of texts becomes one argument.
+func jsonList(values []string) string {
 	list, err := json.Marshal(values)
 	if err != nil {
-		list = []byte("[]") // strings always marshal
+		return "[]" // texts always marshal
 	}
-	c.and(column+" IN (SELECT value FROM json_each(?))", string(list))
+	return string(list)
 }
 
 func (c *clause) since(column string, t time.Time) {
