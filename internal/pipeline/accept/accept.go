@@ -42,14 +42,17 @@ type Config struct {
 }
 
 // Stage accepts notifications. Create it with New.
-type Stage struct{ cfg Config }
+type Stage struct {
+	cfg    Config
+	phones phones
+}
 
 // New makes a Stage.
 func New(cfg Config) *Stage {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Stage{cfg}
+	return &Stage{cfg: cfg}
 }
 
 // Item is one request of a call, with its idempotency key or none.
@@ -120,7 +123,7 @@ func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub p
 		return sub, item.Err
 	}
 	req, now := item.Request, s.cfg.Now().UTC().Truncate(time.Microsecond)
-	n, err := check(req, item.Key, now)
+	n, err := s.check(req, item.Key, now)
 	if err != nil {
 		return sub, err
 	}

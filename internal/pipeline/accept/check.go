@@ -23,15 +23,18 @@ const (
 )
 
 // checker gathers what is wrong with a request, by field.
-type checker struct{ fields []peal.Field }
+type checker struct {
+	phones *phones
+	fields []peal.Field
+}
 
 func (c *checker) bad(path, code, format string, args ...any) {
 	c.fields = append(c.fields, peal.Field{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
 // check looks at every field that is not the provider's to judge. It tells all that is wrong at once, not the first.
-func check(req *api.NotificationRequest, key string, now time.Time) (n peal.Notification, err error) {
-	c := &checker{}
+func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (n peal.Notification, err error) {
+	c := &checker{phones: &s.phones}
 	c.key(key)
 	c.recipient(&req.Recipient)
 	c.channel(req.Channel)
@@ -67,7 +70,7 @@ func (c *checker) recipient(r *api.Recipient) {
 		c.bad("recipient", "required", "give phone (E.164, such as +919812345678) or user_id")
 	}
 	if r.Phone != "" {
-		if msg := CheckPhone(r.Phone); msg != "" {
+		if msg := c.phones.check(r.Phone); msg != "" {
 			c.bad("recipient.phone", "invalid", "%s", msg)
 		}
 	}
@@ -85,11 +88,16 @@ func CheckPhone(s string) string {
 		}
 		return "give it in E.164: + and country code, then digits only, such as +919812345678"
 	}
+	return possible(s)
+}
+
+// possible asks whether a number in E.164 has a country and a length that its country has.
+func possible(s string) string {
 	n, err := phonenumbers.Parse(s, "")
-	if err != nil {
+	switch {
+	case err != nil:
 		return "there is no such country code; give it in E.164, such as +919812345678"
-	}
-	if !phonenumbers.IsPossibleNumber(n) {
+	case !phonenumbers.IsPossibleNumber(n):
 		return "it is too short or too long for its country; check its digits"
 	}
 	return ""

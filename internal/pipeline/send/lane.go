@@ -157,7 +157,9 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	defer feed.Stop()
 	kind, _ := l.cfg.Integrations.Kind(in.Kind)
 	s := &shift{
-		lane: l, in: in, client: client, free: make(chan struct{}, in.Concurrency), results: make(chan done, in.Concurrency),
+		lane: l, in: in, client: client, results: make(chan done, in.Concurrency),
+		// As many again are claimed while the others are called for: claiming waits for the disk.
+		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks,
 	}
 	l.calls.Go(s.record)

@@ -18,7 +18,8 @@ type shift struct {
 	*lane
 	in      *peal.Integration
 	client  provider.Client
-	free    chan struct{} // one place per call that may be in flight
+	free    chan struct{} // one place per delivery that is being claimed or called for
+	calls   chan struct{} // one place per call that may be in flight
 	results chan done
 	working sync.WaitGroup
 	intent  bool
@@ -207,6 +208,8 @@ func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
 		s.limit.giveBack(1)
 		return peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}
 	}
+	s.calls <- struct{}{}
+	defer func() { <-s.calls }()
 	ctx, cancel := context.WithTimeout(context.Background(), s.in.Timeout)
 	defer cancel()
 	s.limit.use()
