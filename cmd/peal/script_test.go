@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,36 +34,51 @@ func TestMain(m *testing.M) {
 //	http METHOD URL [BODY] [HEADER: VALUE...]
 //	                        makes a call and prints status and body to http.out.
 //	listening ADDRESS       waits until somebody listens there.
+//	field NAME PATH         sets $NAME to a string of the JSON that the last command printed, such as deliveries.0.id.
 //	requested COUNT         waits until the fake server was asked so often.
+//	body URL REGEXP         waits until URL answers something that matches.
 //	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
 func TestScripts(t *testing.T) {
+	freeAddress := freeAddresses()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			address, err := freeAddress()
-			if err != nil {
-				return err
+			for _, name := range []string{"FREE_ADDR", "FREE_ADDR2"} {
+				address, err := freeAddress()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, address)
 			}
-			env.Setenv("FREE_ADDR", address)
 			env.Setenv("TZ", "UTC")
 			env.Setenv("COLUMNS", "100")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each process would rest a second before it ends
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake, "requested": cmdRequested,
+			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake, "requested": cmdRequested, "field": cmdField, "body": cmdBody,
 		},
 	})
 }
 
-// freeAddress finds an address that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddresses gives a function that finds addresses nobody listens on, each once. The ports are below those that
+// systems give to outgoing connections, so nobody takes one before the script does.
+func freeAddresses() func() (string, error) {
+	var mu sync.Mutex
+	port := 20000 + rand.IntN(10000)
+	return func() (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		for range 1000 {
+			port++
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err == nil {
+				return l.Addr().String(), l.Close()
+			}
+		}
+		return "", errors.New("no port is free")
 	}
-	return l.Addr().String(), l.Close()
 }
 
 func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
@@ -187,6 +204,22 @@ func cmdRequested(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+func cmdBody(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: body URL REGEXP")
+	}
+	want := regexp.MustCompile(args[1])
+	eventually(ts, args[0]+" answers "+args[1], func() bool {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close() //nolint:errcheck // only read
+		answer, err := io.ReadAll(resp.Body)
+		return err == nil && want.Match(answer)
+	})
+}
+
 // eventually waits until done says so.
 func eventually(ts *testscript.TestScript, what string, done func() bool) {
 	deadline := time.Now().Add(10 * time.Second)
@@ -215,4 +248,27 @@ func cmdMistake(ts *testscript.TestScript, neg bool, args []string) {
 	if stdout := ts.ReadFile("stdout"); stdout != "" || !strings.HasPrefix(stderr, "peal: ") || strings.Count(stderr, "peal: ") != 1 {
 		ts.Fatalf("want one line that begins with peal: on stderr and nothing on stdout; got\n%s%s", stderr, stdout)
 	}
+}
+
+func cmdField(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: field NAME PATH")
+	}
+	var value any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &value))
+	for part := range strings.SplitSeq(args[1], ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[part]
+		case []any:
+			i, err := strconv.Atoi(part)
+			ts.Check(err)
+			value = v[i]
+		}
+	}
+	text, ok := value.(string)
+	if !ok || text == "" {
+		ts.Fatalf("there is no string at %s", args[1])
+	}
+	ts.Setenv(args[0], text)
 }

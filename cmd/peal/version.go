@@ -3,6 +3,8 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+
+	"peal/internal/app"
 )
 
 // VersionCmd is `peal version`.
@@ -27,13 +29,8 @@ func (c *VersionCmd) Run(t *term) error {
 	return t.facts("peal", version(), "revision", revision, "go", runtime.Version(), "platform", runtime.GOOS+"/"+runtime.GOARCH)
 }
 
-// version is the module's version as the go command stamped it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+// version is what this binary calls itself.
+func version() string { return app.Version }
 
 // revision is the commit that the binary was built from, and whether there were changes beside it.
 func revision() (commit string, changed bool) {
