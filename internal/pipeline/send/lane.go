@@ -78,7 +78,7 @@ func (l *lane) wait(ctx context.Context, in *peal.Integration) {
 		case <-ctx.Done():
 			return
 		case <-over:
-			if err := l.cfg.Integrations.Pause(ctx, in.ID, in.Version, nil); err != nil {
+			if err := l.resume(ctx, in); err != nil {
 				l.log.Warn("end of pause not recorded", "error", err)
 				sleep(ctx, afterError)
 			}
@@ -104,11 +104,18 @@ func (l *lane) connected(ctx context.Context, in *peal.Integration) bool {
 		return false
 	}
 	l.log.Info("session is connected again; sending goes on")
-	if err := l.cfg.Integrations.Pause(ctx, in.ID, in.Version, nil); err != nil {
+	if err := l.resume(ctx, in); err != nil {
 		l.log.Warn("end of pause not recorded", "error", err)
 		return false
 	}
 	return true
+}
+
+// resume lifts the pause. That is a change, and a change ends ctx: the record of it must not end with it.
+func (l *lane) resume(ctx context.Context, in *peal.Integration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackMargin)
+	defer cancel()
+	return l.cfg.Integrations.Pause(ctx, in.ID, in.Version, nil)
 }
 
 // untilChanged gives a context that ends when the integration is no longer what in says.
