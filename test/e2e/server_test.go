@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -210,4 +211,25 @@ func (s *server) adminKey(t *testing.T, tenant string, scopes ...string) api.Key
 		t.Fatalf("make key: %v", err)
 	}
 	return *key
+}
+
+// problem reads an error's body.
+func (a answer) problem(t *testing.T) api.Problem {
+	t.Helper()
+	var p api.Problem
+	if got := a.header.Get("Content-Type"); got != api.ProblemType {
+		t.Errorf("content type of an error is %q: %d %s", got, a.status, a.body)
+	}
+	a.decode(t, &p)
+	if p.Status != a.status || p.Title == "" || p.Type == "" || p.RequestID == "" {
+		t.Errorf("problem is not whole: %d %s", a.status, a.body)
+	}
+	return p
+}
+
+func (a answer) decode(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, into); err != nil {
+		t.Fatalf("answer %d is not the JSON that was expected: %v\n%s", a.status, err, a.body)
+	}
 }
