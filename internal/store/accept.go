@@ -24,8 +24,8 @@ const (
 	sqlPutNotification = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
 		metadata, send_at, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	sqlPutDelivery = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
-		recipient, user_id, payload, status, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		recipient, user_id, payload, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept writes notifications with their deliveries, all or none of the call, and returns once they are on disk. A
@@ -94,7 +94,7 @@ func findKey(t *tx, sub *pipeline.Submission) (v pipeline.Verdict, found bool, e
 
 func putDelivery(t *tx, d *peal.Delivery) error {
 	err := t.exec(sqlPutDelivery, d.TenantID, d.ID, d.NotificationID, d.IntegrationID, d.Channel, d.Recipient,
-		text(d.UserID), string(d.Payload), string(d.Status), text(d.ErrorCode), text(d.ErrorReason),
+		text(d.UserID), string(d.Payload), string(d.Status), inFlight(d.Status), text(d.ErrorCode), text(d.ErrorReason),
 		d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(), micros(d.DueAt), micros(d.ExpiresAt), micros(d.EndedAt))
 	if err != nil {
 		return fmt.Errorf("write delivery: %w", err)

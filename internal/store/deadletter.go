@@ -106,7 +106,7 @@ func scanJob(row scanner, j *pipeline.Job) error { return row.Scan(&j.DeliveryID
 
 // requeue gives an ended or uncertain delivery a fresh budget of attempts.
 func requeue(t *tx, tenantID string, j *pipeline.Job, now time.Time, why peal.EventType, note string) error {
-	err := t.exec(`UPDATE communications_log SET status = 'queued', round = attempts, dead_at = NULL, ended_at = NULL,
+	err := t.exec(`UPDATE communications_log SET status = 'queued', in_flight = 1, round = attempts, dead_at = NULL, ended_at = NULL,
 		due_at = ?1, check_at = NULL, updated_at = ?2 WHERE tenant_id = ?3 AND delivery_id = ?4`,
 		micros(j.Due), now.UnixMicro(), tenantID, j.DeliveryID)
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status
 const sqlReadAny = `SELECT ` + deliveryColumns + ` FROM communications_log WHERE tenant_id = ? AND delivery_id = ?`
 
 func settle(t *tx, d *peal.Delivery, as peal.Status, note string, now time.Time) error {
-	err := t.exec(`UPDATE communications_log SET status = ?1, updated_at = ?2, check_at = NULL,
+	err := t.exec(`UPDATE communications_log SET status = ?1, in_flight = NULL, updated_at = ?2, check_at = NULL,
 		sent_at = CASE WHEN ?1 = 'sent' THEN COALESCE(sent_at, ?2) ELSE sent_at END,
 		ended_at = CASE WHEN ?1 = 'failed' THEN ?2 END WHERE tenant_id = ?3 AND delivery_id = ?4`,
 		string(as), now.UnixMicro(), d.TenantID, d.ID)

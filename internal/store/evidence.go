@@ -16,7 +16,7 @@ const (
 	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
 		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? LIMIT 1`
 	// Times are the smallest that was told, so that the order of receipts does not matter.
-	sqlApply = `UPDATE communications_log SET status = ?1, flag = COALESCE(?2, flag), updated_at = ?3,
+	sqlApply = `UPDATE communications_log SET status = ?1, in_flight = CASE WHEN ?1 IN ('queued', 'sending', 'uncertain') THEN in_flight END, flag = COALESCE(?2, flag), updated_at = ?3,
 		sent_at      = CASE WHEN ?4 = 'sent' THEN COALESCE(sent_at, ?5) ELSE sent_at END,
 		delivered_at = CASE WHEN ?4 = 'delivered' THEN MIN(COALESCE(delivered_at, ?5), ?5) ELSE delivered_at END,
 		read_at      = CASE WHEN ?4 = 'read' THEN MIN(COALESCE(read_at, ?5), ?5) ELSE read_at END,

@@ -14,7 +14,7 @@ import (
 func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, integration_id, delivery_id, status, due_at, expires_at, created_at
 		FROM communications_log INDEXED BY log_in_flight
-		WHERE status IN ('queued', 'sending', 'uncertain') AND (integration_id, delivery_id) > (?, ?)
+		WHERE in_flight = 1 AND (integration_id, delivery_id) > (?, ?)
 		ORDER BY integration_id, delivery_id LIMIT ?`, afterIntegration, afterDelivery, limit)
 	all, err := collect(rows, err, func(row scanner, f *pipeline.InFlight) error {
 		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
@@ -68,7 +68,7 @@ func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err er
 func (s *Store) Depths(ctx context.Context) ([]peal.Depth, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, COUNT(CASE WHEN status <> 'uncertain' THEN 1 END),
 		COUNT(CASE WHEN status = 'uncertain' THEN 1 END), 0, MIN(CASE WHEN status <> 'uncertain' THEN created_at END)
-		FROM communications_log INDEXED BY log_in_flight WHERE status IN ('queued', 'sending', 'uncertain') GROUP BY integration_id
+		FROM communications_log INDEXED BY log_in_flight WHERE in_flight = 1 GROUP BY integration_id
 		UNION ALL SELECT integration_id, 0, 0, COUNT(*), NULL FROM communications_log INDEXED BY log_dead
 		WHERE dead_at IS NOT NULL GROUP BY integration_id`)
 	all, err := collect(rows, err, func(row scanner, d *peal.Depth) error {

@@ -112,7 +112,7 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenantID, id string) (can
 			return err
 		}
 		rows, err := t.query(`SELECT delivery_id FROM communications_log INDEXED BY log_in_flight
-			WHERE integration_id = ? AND status IN ('queued', 'sending', 'uncertain') AND status = 'queued'`, id)
+			WHERE in_flight = 1 AND integration_id = ? AND status = 'queued'`, id)
 		waiting, err := collect(rows, err, func(row scanner, id *string) error { return row.Scan(id) })
 		if err != nil {
 			return err

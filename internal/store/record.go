@@ -13,20 +13,20 @@ import (
 // on, and then only the provider's id is added.
 const (
 	sqlRecordSent = `UPDATE communications_log SET
-		status = CASE WHEN status IN ('sending', 'queued', 'uncertain') THEN 'sent' ELSE status END,
+		status = CASE WHEN in_flight = 1 THEN 'sent' ELSE status END, in_flight = NULL,
 		message_id = ?1, sent_at = COALESCE(sent_at, ?2), updated_at = ?2, due_at = NULL, error_code = NULL, error_reason = NULL,
-		check_at = CASE WHEN status IN ('sending', 'queued', 'uncertain', 'sent') OR message_key IS NULL THEN ?3 END
+		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
 	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = attempts - ?1, due_at = ?2,
 		error_code = ?3, error_reason = ?4, updated_at = ?5
 		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
-	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', error_code = ?1, error_reason = ?2, dead_at = ?3,
+	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
 		ended_at = ?4, updated_at = ?4, due_at = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlRecordUncertain = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
 		check_at = ?3, updated_at = ?4, due_at = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
-	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', error_code = COALESCE(error_code, 'expired'),
+	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', in_flight = NULL, error_code = COALESCE(error_code, 'expired'),
 		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
@@ -174,7 +174,7 @@ func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64,
 }
 
 func cancelOne(t *tx, tenantID, deliveryID, why string, now time.Time) (bool, error) {
-	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', ended_at = ?1, updated_at = ?1, due_at = NULL
+	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', in_flight = NULL, ended_at = ?1, updated_at = ?1, due_at = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status = 'queued'`, now.UnixMicro(), tenantID, deliveryID)
 	if err != nil || n == 0 {
 		return false, err

@@ -26,6 +26,14 @@ func text(s string) any {
 	return s
 }
 
+// inFlight is how the column of that name is kept: 1 or NULL, so that its index holds only what is in flight.
+func inFlight(s peal.Status) any {
+	if s.InFlight() {
+		return 1
+	}
+	return nil
+}
+
 // at reads what micros wrote.
 type at struct{ t *time.Time }
 

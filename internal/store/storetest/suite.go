@@ -1,0 +1,141 @@
+// Package storetest is the contract of the records: one suite for every database that they may be kept in.
+//
+// A new backend is done when Run passes on it. What is peculiar to one database is tested beside that.
+package storetest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// Acceptor is what accept needs of the records.
+type Acceptor interface {
+	Accept(ctx context.Context, subs []pipeline.Submission) ([]pipeline.Verdict, error)
+	Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error)
+	Cancel(ctx context.Context, tenantID, notificationID string) error
+}
+
+// Sender is what send and the ledger need of them.
+type Sender interface {
+	Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error)
+	Record(ctx context.Context, attempts []peal.Attempt) error
+	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
+	CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error)
+	InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error)
+	Depths(ctx context.Context) ([]peal.Depth, error)
+}
+
+// Tracker is what track needs of them.
+type Tracker interface {
+	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
+	DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error)
+	SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error
+	Parked(ctx context.Context, integrationID string) (int, error)
+	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
+	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
+}
+
+// Log is what people and programs ask of them.
+type Log interface {
+	Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error)
+	Delivery(ctx context.Context, tenantID, id string) (*peal.Delivery, []peal.Event, error)
+	Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (*pipeline.Job, error)
+	DeadGroups(ctx context.Context, tenantID string) ([]peal.DeadGroup, error)
+	DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error)
+	Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, pace peal.Pace) ([]pipeline.Job, error)
+	Discard(ctx context.Context, tenantID string, f peal.DeadFilter, limit int) (int64, error)
+}
+
+// Register is who there is: tenants, their keys, users and integrations.
+type Register interface {
+	CreateTenant(ctx context.Context, tn peal.Tenant) error
+	UpdateTenant(ctx context.Context, id string, name *string, disabled *bool) error
+	Tenant(ctx context.Context, id string) (peal.Tenant, error)
+	Tenants(ctx context.Context) ([]peal.Tenant, error)
+	CreateKey(ctx context.Context, k peal.Key) error
+	Key(ctx context.Context, id string) (peal.Key, error)
+	Keys(ctx context.Context, tenantID string) ([]peal.Key, error)
+	RevokeKey(ctx context.Context, tenantID, id string) error
+	PutUser(ctx context.Context, tenantID string, u peal.User) error
+	User(ctx context.Context, tenantID, id string) (peal.User, error)
+	UserPhone(ctx context.Context, tenantID, id string) (string, error)
+	DeleteUser(ctx context.Context, tenantID, id string) error
+	Integrations(ctx context.Context) ([]peal.SealedIntegration, error)
+	CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error
+	UpdateIntegration(ctx context.Context, in *peal.SealedIntegration) error
+	SetPause(ctx context.Context, id string, version int64, p *peal.Pause) (bool, error)
+	DeleteIntegration(ctx context.Context, tenantID, id string) (canceled int, err error)
+}
+
+// Store is the records as a whole.
+type Store interface {
+	Acceptor
+	Sender
+	Tracker
+	Log
+	Register
+	Ping(ctx context.Context) error
+}
+
+// Open gives a store that is empty and nobody else's, with the given clock; it closes it at the end of the test.
+type Open func(t *testing.T, now func() time.Time) Store
+
+type testCase struct {
+	name string
+	run  func(*bundle)
+}
+
+// Run holds a backend to the contract.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	ran := 0
+	for _, group := range []struct {
+		name  string
+		cases []testCase
+	}{
+		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
+		{"checks", checkCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
+		{"integrations", integrationCases()}, {"isolation", isolationCases()},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(newBundle(t, open))
+				})
+			}
+		})
+		if len(group.cases) == 0 {
+			t.Errorf("%s: there is not one case", group.name)
+		}
+		ran += len(group.cases)
+	}
+	if ran == 0 {
+		t.Fatal("the suite ran no case")
+	}
+}
+
+// clock is set by hand.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+	return c.at
+}
