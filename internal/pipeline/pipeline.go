@@ -1,8 +1,8 @@
 package pipeline
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,12 +27,12 @@ const Partition = 0
 
 // DeliverSubject is where the job of a delivery stands. One message per subject: a second job is refused.
 func DeliverSubject(integrationID string, partition int, deliveryID string) string {
-	return fmt.Sprintf("deliver.%s.%d.%s", integrationID, partition, deliveryID)
+	return "deliver." + integrationID + "." + strconv.Itoa(partition) + "." + deliveryID
 }
 
 // DeliverFilter matches all jobs of one integration's partition.
 func DeliverFilter(integrationID string, partition int) string {
-	return fmt.Sprintf("deliver.%s.%d.*", integrationID, partition)
+	return DeliverSubject(integrationID, partition, "*")
 }
 
 // LaterSubject is where a job waits for its time.

@@ -57,7 +57,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := private(cfg.Path); err != nil {
 		return nil, err
 	}
-	writes, err := open(cfg.Path, 1, "")
+	writes, err := open(cfg.Path, 2, "&_pragma=wal_autocheckpoint(32768)") // the writer, and its checkpoints; 128 MB is only a last resort
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -15,7 +14,8 @@ import (
 // Bounds of one shared transaction: beyond them the rest waits for the next, so that nobody waits long.
 const (
 	maxOpsPerCommit = 1024
-	checkpointAbove = 64 << 20 // bytes of WAL after which the writer stops to move it into the database
+	// checkpointEvery is how often what is in the WAL is moved into the database while there are writes. See checkpoints.
+	checkpointEvery = 500 * time.Millisecond
 )
 
 // op is one caller's write. Its run must be repeatable: after a failed commit it is run again on its own.
@@ -32,8 +32,10 @@ type writer struct {
 	quit    chan struct{}
 	stopped chan struct{}
 	tx      *tx
-	wal     string
 	closed  error
+
+	dirty      bool          // there were commits since the last checkpoint began
+	backfilled chan struct{} // a checkpoint beside the writer has ended; nil while none runs
 }
 
 // tx is the open transaction of the writer: it runs statements, each prepared once for the life of the connection.
@@ -51,8 +53,7 @@ func startWriter(ctx context.Context, db *sql.DB, cfg Config) (*writer, error) {
 	}
 	w := &writer{
 		db: db, conn: conn, ops: make(chan *op, cfg.Queue), quit: make(chan struct{}), stopped: make(chan struct{}),
-		tx:  &tx{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}},
-		wal: cfg.Path + "-wal",
+		tx: &tx{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}},
 	}
 	go w.loop()
 	return w, nil
@@ -102,7 +103,7 @@ func (w *writer) stop() error {
 
 func (w *writer) loop() {
 	defer close(w.stopped)
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
 	batch := make([]*op, 0, maxOpsPerCommit)
 	for {
@@ -111,9 +112,16 @@ func (w *writer) loop() {
 		case o := <-w.ops:
 			batch = w.drain(append(batch, o))
 			w.commitAll(batch)
+			w.dirty = true
 		case <-tick.C:
-			w.checkpoint()
+			w.backfill()
+		case <-w.backfilled:
+			w.backfilled = nil
+			w.checkpoint(w.conn)
 		case <-w.quit:
+			if w.backfilled != nil {
+				<-w.backfilled
+			}
 			for {
 				if batch = w.drain(batch[:0]); len(batch) == 0 {
 					w.closed = w.close()
@@ -179,16 +187,33 @@ func (w *writer) commit(batch []*op) (err error) {
 	return nil
 }
 
-// checkpoint keeps the WAL from growing without bound: SQLite's own checkpoints cannot restart it while the next
-// transaction follows at once.
-func (w *writer) checkpoint() {
-	fi, err := os.Stat(w.wal)
-	if err != nil || fi.Size() < checkpointAbove {
+// backfill begins to move the WAL into the database beside the writer, on a connection of its own, so that no commit
+// waits for it. When it has ended the writer moves the little that was written meanwhile; then all is moved, and the
+// next commit begins the WAL anew. SQLite's own checkpoints would do it all while the writer stands still, or, beside
+// it, never reach the end and let the WAL grow.
+func (w *writer) backfill() {
+	if !w.dirty || w.backfilled != nil {
 		return
 	}
-	rows, err := w.conn.QueryContext(w.tx.ctx, "PRAGMA wal_checkpoint(RESTART)")
+	w.dirty = false
+	done := make(chan struct{})
+	w.backfilled = done
+	go func() {
+		defer close(done)
+		conn, err := w.db.Conn(w.tx.ctx)
+		if err != nil {
+			return // the writer does it all, then
+		}
+		w.checkpoint(conn)
+		_ = conn.Close() // back to the pool
+	}()
+}
+
+// checkpoint moves what it can without waiting for anybody. What it cannot it leaves for the next time.
+func (w *writer) checkpoint(conn *sql.Conn) {
+	rows, err := conn.QueryContext(w.tx.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	if err == nil {
-		_ = rows.Close() // a checkpoint that was held up is tried again a second later
+		_ = rows.Close()
 	}
 }
 

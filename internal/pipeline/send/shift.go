@@ -2,11 +2,12 @@ package send
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"peal/internal/peal"
 	"peal/internal/pipeline"
