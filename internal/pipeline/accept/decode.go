@@ -33,16 +33,18 @@ func Decode(body []byte) (*api.NotificationRequest, error) {
 // is an error of the whole.
 func DecodeBatch(body []byte) ([]Item, error) {
 	var batch struct {
-		Notifications []jsontext.Value `json:"notifications"`
+		Notifications rawItems `json:"notifications"`
 	}
-	if err := decode(body, &batch); err != nil {
+	// A name that stands twice in an item is that item's mistake, found when it is decoded.
+	if err := decode(body, &batch, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, err
 	}
-	if n := len(batch.Notifications); n == 0 || n > MaxBatch {
+	raws := batch.Notifications.values
+	if n := len(raws); n == 0 || n > MaxBatch {
 		return nil, invalidField("notifications", "out_of_range", fmt.Sprintf("it has %d items; give 1 to %d", n, MaxBatch))
 	}
-	items := make([]Item, len(batch.Notifications))
-	for i, raw := range batch.Notifications {
+	items := make([]Item, len(raws))
+	for i, raw := range raws {
 		req := &api.NotificationRequest{}
 		if err := decode(raw, req); err != nil {
 			items[i].Err = err
@@ -53,10 +55,29 @@ func DecodeBatch(body []byte) ([]Item, error) {
 	return items, nil
 }
 
-func decode(body []byte, v any) error {
-	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true))
+// rawItems are the items of a batch as they came.
+type rawItems struct {
+	values []jsontext.Value
+	read   bool
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom. A second list would take the place of the first unnoticed.
+func (r *rawItems) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if r.read {
+		return invalidField("notifications", "duplicate", "it stands twice; give it once")
+	}
+	r.read = true
+	return json.UnmarshalDecode(d, &r.values)
+}
+
+func decode(body []byte, v any, opts ...json.Options) error {
+	err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...)
 	if err == nil {
 		return nil
+	}
+	var wrong *peal.Error
+	if errors.As(err, &wrong) {
+		return wrong
 	}
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
@@ -81,12 +102,16 @@ func invalidField(path, code, message string) error {
 	return &peal.Error{Kind: peal.Invalid, Message: "the request is not right", Fields: []peal.Field{{Path: path, Code: code, Message: message}}}
 }
 
-// path turns a JSON pointer (RFC 6901) into the dotted form of the docs.
+// path turns a JSON pointer (RFC 6901) into the form of the docs, such as content.poll.options[1].
 func path(p jsontext.Pointer) string {
 	var parts []string
 	for token := range p.Tokens() {
 		if len(token) > 64 {
 			token = token[:64] + "…"
+		}
+		if n := len(parts); n > 0 && token != "" && strings.Trim(token, "0123456789") == "" {
+			parts[n-1] += "[" + token + "]"
+			continue
 		}
 		parts = append(parts, token)
 	}
