@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -232,4 +233,15 @@ func (a answer) decode(t *testing.T, into any) {
 	if err := json.Unmarshal(a.body, into); err != nil {
 		t.Fatalf("answer %d is not the JSON that was expected: %v\n%s", a.status, err, a.body)
 	}
+}
+
+// problemOf is the problem that an SDK call failed with; nil when it did not.
+func problemOf(err error) *api.Problem {
+	if p, ok := errors.AsType[*api.Problem](err); ok {
+		return p
+	}
+	if err != nil {
+		return &api.Problem{Title: err.Error(), Errors: []api.FieldError{{}}}
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func policy(p string) func(*api.Settings) {
-	return func(s *api.Settings) { s.OnUnknown, s.Timeout = p, "300ms" }
+	return func(s *api.Settings) { s.OnUnknown, s.Timeout = p, "2s" }
 }
 
 // eagerLedger looks for lost jobs all the time: it must not take a delivery in doubt for one.
@@ -41,7 +41,7 @@ func TestUnknownOutcome(t *testing.T) {
 			w := setupWith(t, wasender.Options{Script: &wasender.Script{}}, eagerLedger, policy("reconcile"))
 			hold, err := w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
 				Name: "hold", Kind: "wasender",
-				Settings:    api.Settings{BaseURL: w.emuURL, Limit: &api.Limit{}, RetryBase: "100ms", OnUnknown: "hold", Timeout: "300ms"},
+				Settings:    api.Settings{BaseURL: w.emuURL, Limit: &api.Limit{}, RetryBase: "100ms", OnUnknown: "hold", Timeout: "2s"},
 				Credentials: map[string]string{"api_key": wasender.DefaultAPIKey, "webhook_secret": wasender.DefaultWebhookSecret},
 			})
 			if err != nil {

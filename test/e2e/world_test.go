@@ -203,3 +203,23 @@ func kinds(events []api.Event) string {
 }
 
 func queryTo(to string) wasender.Query { return wasender.Query{To: to} }
+
+// other is a second tenant of the same Peal, with an integration named wa of its own.
+type other struct {
+	id, key     string
+	peal        *client.Client
+	integration *api.Integration
+}
+
+func (w *world) newTenant(t *testing.T, id string) *other {
+	t.Helper()
+	if _, err := w.operator(t).CreateTenant(t.Context(), api.TenantRequest{ID: id, Name: id}); err != nil {
+		t.Fatalf("make tenant: %v", err)
+	}
+	o := &other{id: id, key: w.adminKey(t, id).Secret}
+	o.peal = w.as(t, o.key)
+	as := *w
+	as.peal = o.peal
+	o.integration = as.connect(t, "wa")
+	return o
+}
