@@ -13,6 +13,7 @@ import (
 
 const (
 	maxBatch   = 256              // jobs claimed together
+	maxClaims  = 2                // of an integration, waiting for the disk
 	handWait   = 5 * time.Second  // how long jobs may wait in this process's hands for the limit
 	ackMargin  = 30 * time.Second // beyond the call's timeout: to claim, to record
 	afterError = time.Second      // pause after an error of broker or records
@@ -167,6 +168,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 		lane: l, in: in, client: client, results: make(chan done, in.Concurrency),
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
+		claims: make(chan struct{}, maxClaims),
 		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks,
 	}
 	l.calls.Go(s.record)

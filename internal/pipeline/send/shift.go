@@ -21,6 +21,7 @@ type shift struct {
 	client  provider.Client
 	free    chan struct{} // one place per delivery that is being claimed or called for
 	calls   chan struct{} // one place per call that may be in flight
+	claims  chan struct{} // one place per claim that may wait for the disk
 	results chan done
 	working sync.WaitGroup
 	intent  bool
@@ -52,7 +53,7 @@ func (s *shift) run(ctx context.Context, jobs <-chan pipeline.Message) {
 				s.giveBack(rest)
 				return
 			}
-			now := append([]pipeline.Message(nil), rest[:n]...)
+			now := append([]pipeline.Message(nil), rest[:n]...) // the batch's place is used again
 			s.working.Go(func() { s.work(now) })
 			rest = rest[n:]
 		}
@@ -77,6 +78,20 @@ func drain(batch []pipeline.Message, from <-chan pipeline.Message) []pipeline.Me
 
 // admit waits until at least one call may start, for concurrency and for the limit, and says how many of want may.
 func (s *shift) admit(ctx context.Context, want int) (int, error) {
+	select { // first, so that while claims wait for the disk the places that come free gather for the next
+	case s.claims <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	n, err := s.places(ctx, want)
+	if err != nil {
+		<-s.claims
+	}
+	return n, err
+}
+
+// places takes up to want places, and as many uses of the limit.
+func (s *shift) places(ctx context.Context, want int) (int, error) {
 	select {
 	case s.free <- struct{}{}:
 	case <-ctx.Done():
@@ -123,6 +138,7 @@ func (s *shift) work(jobs []pipeline.Message) {
 	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 	defer cancel()
 	claimed, err := s.cfg.Records.Claim(ctx, s.in, ids, s.intent)
+	<-s.claims
 	if err != nil {
 		s.log.Warn("jobs not claimed; they come again", "jobs", len(ids), "error", err)
 		sleep(ctx, afterError)
