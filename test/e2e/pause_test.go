@@ -194,9 +194,7 @@ func TestForbiddenAddress(t *testing.T) {
 func TestPausedByHand(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	if _, err := w.peal.PauseIntegration(t.Context(), "wa"); err != nil {
-		t.Fatal(err)
-	}
+	w.pause(t)
 	in := w.paused(t, "manual")
 	if in.Paused.Since.IsZero() {
 		t.Errorf("pause %+v", in.Paused)
@@ -205,8 +203,6 @@ func TestPausedByHand(t *testing.T) {
 	throughout(t, "while it is paused", 300*time.Millisecond, func() error {
 		return want("calls", w.emu.Counts().Arrived, 0)
 	})
-	if _, err := w.peal.ResumeIntegration(t.Context(), "wa"); err != nil {
-		t.Fatal(err)
-	}
+	w.resume(t)
 	w.allOnce(t, ids)
 }
