@@ -56,14 +56,15 @@ func (s Status) InFlight() bool { return s == Queued || s == Sending || s == Unc
 // FlagReceiptAfterEnd marks a delivery that was thought to have failed, and of which a receipt proved otherwise.
 const FlagReceiptAfterEnd = "receipt_after_failure"
 
-// After says where evidence of state seen takes a delivery in state s, and whether that contradicts an end that it
-// had already reached. Rank never falls. A receipt of failure counts only while nothing better is known.
+// After says where evidence of state seen takes a delivery in state s, and whether the two contradict each other: it
+// failed, and it arrived. Rank never falls, and the order in which the two are told makes no difference: proof of life
+// wins. A receipt of failure counts only while nothing better is known.
 func (s Status) After(seen Status) (next Status, flagged bool) {
 	if seen == Failed {
 		if r := s.Rank(); r >= 0 && r <= Sent.Rank() {
 			return Failed, false
 		}
-		return s, false
+		return s, s.Rank() >= Delivered.Rank()
 	}
 	if s.Rank() < 0 { // an end without success: proof of life wins, "sent" is no proof
 		if seen.Rank() >= Delivered.Rank() {

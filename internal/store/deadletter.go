@@ -181,6 +181,7 @@ const sqlReadAny = `SELECT ` + deliveryColumns + ` FROM communications_log WHERE
 
 func settle(t *tx, d *peal.Delivery, as peal.Status, note string, now time.Time) error {
 	err := t.exec(`UPDATE communications_log SET status = ?1, in_flight = NULL, updated_at = ?2, check_at = NULL,
+		error_code = CASE WHEN ?1 = 'failed' THEN error_code END, error_reason = CASE WHEN ?1 = 'failed' THEN error_reason END,
 		sent_at = CASE WHEN ?1 = 'sent' THEN COALESCE(sent_at, ?2) ELSE sent_at END,
 		ended_at = CASE WHEN ?1 = 'failed' THEN ?2 END WHERE tenant_id = ?3 AND delivery_id = ?4`,
 		string(as), now.UnixMicro(), d.TenantID, d.ID)

@@ -20,17 +20,18 @@ const (
 		sent_at      = CASE WHEN ?4 = 'sent' THEN COALESCE(sent_at, ?5) ELSE sent_at END,
 		delivered_at = CASE WHEN ?4 = 'delivered' THEN MIN(COALESCE(delivered_at, ?5), ?5) ELSE delivered_at END,
 		read_at      = CASE WHEN ?4 = 'read' THEN MIN(COALESCE(read_at, ?5), ?5) ELSE read_at END,
-		ended_at     = CASE WHEN ?1 = 'failed' THEN COALESCE(ended_at, ?5) WHEN ?6 THEN NULL ELSE ended_at END,
-		error_code   = CASE WHEN ?1 = 'failed' AND ?4 = 'failed' THEN ?7
+		ended_at     = CASE WHEN ?6 THEN NULL WHEN ?1 = 'failed' AND ?4 = 'failed' THEN MIN(COALESCE(ended_at, ?5), ?5) ELSE ended_at END,
+		error_code   = CASE WHEN ?4 = 'failed' AND (?1 = 'failed' OR ?6) THEN ?7
 			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_code END,
-		error_reason = CASE WHEN ?1 = 'failed' AND ?4 = 'failed' THEN ?8
+		error_reason = CASE WHEN ?4 = 'failed' AND (?1 = 'failed' OR ?6) THEN ?8
 			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_reason END,
 		dead_at      = CASE WHEN ?6 THEN NULL ELSE dead_at END,
 		due_at       = CASE WHEN ?1 IN ('queued', 'sending') THEN due_at END,
 		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL THEN check_at END
 		WHERE tenant_id = ?9 AND delivery_id = ?10`
 	sqlPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+		occurred_at = MIN(COALESCE(occurred_at, received_at), COALESCE(excluded.occurred_at, excluded.received_at))`
 	sqlParkedOf = `SELECT status, code, reason, occurred_at, received_at FROM unmatched
 		WHERE integration_id = ? AND ref = ?`
 	sqlUnpark = `DELETE FROM unmatched WHERE integration_id = ? AND ref = ?`
@@ -74,7 +75,7 @@ func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 			return err
 		}
 	}
-	return apply(t, f, &row, e, now)
+	return apply(t, f, &row, e, now, now)
 }
 
 // find looks for the row: by the key that webhooks use, or by the id of the send's answer.
@@ -100,13 +101,22 @@ func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error
 	return r, err == nil, err
 }
 
+// park keeps evidence for the row that will know its message: under the key, which the row learns last, or under the id.
+// Evidence with both also tells the key to whoever will have the id; that is kept without a status, the key as its code.
 func park(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
+	if e.MessageID != "" && e.MessageKey != "" {
+		err := t.exec(sqlPark, e.IntegrationID, "id:"+e.MessageID, "", e.MessageKey, nil, nil, now.UnixMicro())
+		if err != nil {
+			return fmt.Errorf("park: %w", err)
+		}
+		t.parked = nil
+	}
 	ref := "key:" + e.MessageKey
 	if e.MessageKey == "" {
 		ref = "id:" + e.MessageID
 	}
 	if e.Status == "" || ref == "id:" {
-		return nil // it tells nothing that could be matched later
+		return nil // it tells nothing more that could be matched later
 	}
 	f.Parked = append(f.Parked, e.IntegrationID)
 	t.parked = nil
@@ -166,31 +176,43 @@ func (t *tx) hasParked(integrationID string) (bool, error) {
 
 func unpark(t *tx, f *peal.Folded, r *foundRow, integrationID, ref string, now time.Time) error {
 	rows, err := t.query(sqlParkedOf, integrationID, ref)
-	parked, err := collect(rows, err, func(row scanner, e *peal.Evidence) error {
-		var received time.Time
-		return row.Scan(&e.Status, opt[string]{&e.Code}, opt[string]{&e.Reason}, at{&e.At}, at{&received})
+	type kept struct {
+		peal.Evidence
+		received time.Time
+	}
+	parked, err := collect(rows, err, func(row scanner, k *kept) error {
+		return row.Scan(&k.Status, opt[string]{&k.Code}, opt[string]{&k.Reason}, at{&k.At}, at{&k.received})
 	})
 	if err != nil || len(parked) == 0 {
 		return err
 	}
+	if err := t.exec(sqlUnpark, integrationID, ref); err != nil {
+		return err
+	}
 	for i := range parked {
-		parked[i].IntegrationID = integrationID
-		if err := apply(t, f, r, &parked[i], now); err != nil {
+		k := &parked[i]
+		k.IntegrationID = integrationID
+		if k.Status != "" {
+			err = apply(t, f, r, &k.Evidence, k.received, now)
+		} else if r.key == "" {
+			*r, err = learnKey(t, f, *r, &peal.Evidence{IntegrationID: integrationID, MessageKey: k.Code}, now)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return t.exec(sqlUnpark, integrationID, ref)
+	return nil
 }
 
-// apply moves one row by one piece of evidence.
-func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, now time.Time) error {
+// apply moves one row by one piece of evidence, which was heard at a time that counts where the provider tells none.
+func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time.Time) error {
 	if e.Status == "" {
 		return nil
 	}
 	next, flagged := r.status.After(e.Status)
 	occurred := e.At
 	if occurred.IsZero() {
-		occurred = now
+		occurred = heard
 	}
 	var flag any
 	if flagged {

@@ -56,7 +56,8 @@ func (s *Store) SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error {
 
 // Parked counts the integration's evidence that waits for a row.
 func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err error) {
-	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM unmatched WHERE integration_id = ? AND given_up_at IS NULL`,
+	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM unmatched
+		WHERE integration_id = ? AND given_up_at IS NULL AND status <> ''`,
 		integrationID).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count parked evidence: %w", err)
@@ -93,6 +94,10 @@ func (s *Store) Unreadable(ctx context.Context, integrationID string, received t
 func (s *Store) Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error) {
 	now := s.now()
 	err = s.write(ctx, func(t *tx) error {
+		err := t.exec(`DELETE FROM unmatched WHERE status = '' AND given_up_at IS NULL AND received_at < ?`, parkedBefore.UnixMicro())
+		if err != nil {
+			return err
+		}
 		givenUp, err = t.affect(`UPDATE unmatched SET given_up_at = ? WHERE given_up_at IS NULL AND received_at < ?`,
 			now.UnixMicro(), parkedBefore.UnixMicro())
 		return err

@@ -14,10 +14,12 @@ import (
 const (
 	sqlRecordSent = `UPDATE communications_log SET
 		status = CASE WHEN in_flight = 1 THEN 'sent' ELSE status END, in_flight = NULL,
-		message_id = ?1, sent_at = COALESCE(sent_at, ?2), updated_at = ?2, due_at = NULL, error_code = NULL, error_reason = NULL,
+		message_id = ?1, sent_at = COALESCE(sent_at, ?2), updated_at = ?2, due_at = NULL,
+		error_code = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_code END,
+		error_reason = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_reason END,
 		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
-	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = attempts - ?1, due_at = ?2,
+	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2,
 		error_code = ?3, error_reason = ?4, updated_at = ?5
 		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
@@ -27,7 +29,7 @@ const (
 		check_at = ?3, updated_at = ?4, due_at = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', in_flight = NULL, error_code = COALESCE(error_code, 'expired'),
-		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1
+		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1, due_at = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
 		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -55,11 +57,11 @@ func recordOne(t *tx, a *peal.Attempt) error {
 			err = matchParked(t, a.IntegrationID, "id:"+o.MessageID, a.TenantID, a.DeliveryID, a.At)
 		}
 	case peal.Queued:
-		unused := 0
+		used := a.Number // not counted down: who does not learn that this was written writes it again
 		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration {
-			unused = 1
+			used--
 		}
-		err = t.exec(sqlRecordRetry, unused, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID)
+		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID)
 	case peal.Failed:
 		var dead any
 		if a.Dead {
@@ -154,12 +156,27 @@ func (s *Store) Cancel(ctx context.Context, tenantID, notificationID string) err
 	return err
 }
 
-// CancelOrphans ends deliveries whose integration is no more, and tells how many still waited.
+const sqlHasIntegration = `SELECT EXISTS (SELECT 1 FROM communications_log l JOIN integrations i
+	ON i.integration_id = l.integration_id WHERE l.tenant_id = ? AND l.delivery_id = ? AND i.deleted_at IS NULL)`
+
+// CancelOrphans ends those of the deliveries whose integration is deleted, and tells how many still waited. One that is
+// there, though whoever asks does not see it (its credentials could not be opened), is no reason to cancel anything.
 func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
 	var n int64
 	err := s.write(ctx, func(t *tx) error {
 		n = 0
 		for i := range rows {
+			row, err := t.row(sqlHasIntegration, rows[i].TenantID, rows[i].ID)
+			if err != nil {
+				return err
+			}
+			var alive bool
+			if err := row.Scan(&alive); err != nil {
+				return fmt.Errorf("look for the integration: %w", err)
+			}
+			if alive {
+				continue
+			}
 			ok, err := cancelOne(t, rows[i].TenantID, rows[i].ID, "its integration was deleted", s.now())
 			if err != nil {
 				return fmt.Errorf("cancel: %w", err)

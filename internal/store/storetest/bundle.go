@@ -48,10 +48,12 @@ func (b *bundle) refused(err error, kind peal.Kind) {
 // same compares; empty and nil are the same, times are compared as instants.
 func (b *bundle) same(what string, got, want any) {
 	b.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+	if diff := differ(got, want); diff != "" {
 		b.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
+
+func differ(got, want any) string { return cmp.Diff(want, got, cmpopts.EquateEmpty()) }
 
 // integration gives an integration of the tenant as the stages know it. The log needs no row of it.
 func (b *bundle) integration(tenantID string) *peal.Integration {

@@ -211,6 +211,7 @@ func resolveUncertain(b *bundle) {
 		switch as {
 		case peal.Sent:
 			b.same("sent at", got.SentAt, at)
+			b.same("its error, now that it is known to be sent", got.ErrorCode+got.ErrorReason, "")
 		case peal.Failed:
 			b.same("ended at", got.EndedAt, at)
 		default:
