@@ -132,7 +132,7 @@ func (a *App) stages(v *vault.Vault) {
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Door:        &track.Door{Integrations: a.directory, Keeper: a.stream, Sealer: v, Metrics: a.metrics, Now: time.Now},
 		OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
-		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, Version: Version,
+		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,
 	})
 }
 

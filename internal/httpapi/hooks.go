@@ -16,6 +16,11 @@ func (s *Server) hooks() {
 
 // hook keeps a webhook and answers. What it says is understood later.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
+	if err := s.webhooks.enter(1); err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	defer s.webhooks.leave(1)
 	body, done, err := s.read(w, r, track.MaxWebhook)
 	if err != nil {
 		s.writeProblem(w, r, err)

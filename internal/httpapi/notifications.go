@@ -60,6 +60,11 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
+	if err := s.accepts.enter(1); err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	defer s.accepts.leave(1)
 	body, done, err := s.read(w, r, s.cfg.MaxBody)
 	if err != nil {
 		s.writeProblem(w, r, err)
@@ -104,6 +109,11 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
+	if err := s.accepts.enter(batchWeight); err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	defer s.accepts.leave(batchWeight)
 	body, done, err := s.read(w, r, s.cfg.MaxBatch)
 	if err != nil {
 		s.writeProblem(w, r, err)

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -98,6 +99,8 @@ type Config struct {
 	MaxBody       int64 // bytes; default 1 MiB
 	MaxBatch      int64 // bytes; default 8 MiB
 	AcceptTimeout time.Duration
+	MaxAccepts    int64 // requests being accepted at once, a batch counting as batchWeight; default 4096
+	MaxHooks      int64 // webhooks being kept at once; default 1024
 	Version       string
 	Now           func() time.Time
 }
@@ -109,7 +112,29 @@ type Server struct {
 	api    huma.API
 	auth   *authenticator
 	bodies sync.Pool
+
+	accepts, webhooks gate
 }
+
+// batchWeight is how many requests a batch counts as while it is being accepted.
+const batchWeight = 32
+
+// gate bounds what is in memory at once: beyond it a request is told to come again, before its body is read.
+type gate struct {
+	most   int64
+	inside atomic.Int64
+}
+
+// enter lets weight in; leave it again with leave. Beyond the bound it is a problem to answer.
+func (g *gate) enter(weight int64) error {
+	if g.inside.Add(weight) > g.most {
+		g.inside.Add(-weight)
+		return newProblem(api.CodeOverloaded, "too many requests are being worked on")
+	}
+	return nil
+}
+
+func (g *gate) leave(weight int64) { g.inside.Add(-weight) }
 
 // New makes a Server with all routes.
 func New(cfg Config) *Server {
@@ -122,11 +147,19 @@ func New(cfg Config) *Server {
 	if cfg.AcceptTimeout == 0 {
 		cfg.AcceptTimeout = 10 * time.Second
 	}
+	if cfg.MaxAccepts == 0 {
+		cfg.MaxAccepts = 4096
+	}
+	if cfg.MaxHooks == 0 {
+		cfg.MaxHooks = 1024
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	useProblems()
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg)}
+	s := &Server{
+		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: gate{most: cfg.MaxAccepts}, webhooks: gate{most: cfg.MaxHooks},
+	}
 	s.api = humago.New(s.mux, s.openAPI())
 	s.notifications()
 	s.deliveries()
