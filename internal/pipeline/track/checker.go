@@ -227,6 +227,9 @@ func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeli
 func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provider.Client, row *pipeline.Unkeyed, checks []time.Duration) (*peal.Evidence, bool) {
 	now := c.Now()
 	row.CheckAt = nextCheck(row.SentAt, now, checks)
+	if soon := now.Add(checkSoon); !row.CheckAt.IsZero() && row.CheckAt.Before(soon) {
+		row.CheckAt = soon // or an urged round would find it due again at once
+	}
 	if row.MessageID == "" {
 		row.CheckAt = time.Time{}
 		return nil, false
