@@ -115,11 +115,14 @@ func path(p jsontext.Pointer) string {
 		}
 		parts = append(parts, token)
 	}
+	if len(parts) == 0 {
+		return "body"
+	}
 	return strings.ToValidUTF8(strings.Join(parts, "."), "�")
 }
 
 func at(p jsontext.Pointer) string {
-	if s := path(p); s != "" {
+	if s := path(p); s != "body" {
 		return ", in " + s
 	}
 	return ""
