@@ -184,6 +184,9 @@ func (s *Server) openAPI() huma.Config {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 	}
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Integrations", "API keys", "Tenants (operator)"} {
+		c.Tags = append(c.Tags, &huma.Tag{Name: t})
+	}
 	c.Security = []map[string][]string{{"key": {}}}
 	c.Extensions = map[string]any{"x-error-codes": api.Codes()}
 	return c
