@@ -29,9 +29,9 @@ func TestBatch(t *testing.T) {
 	if a.status != http.StatusAccepted || res.Accepted != 3 || res.Refused != 4 || len(res.Results) != len(items) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	for i, path := range []string{"", "recipient.phone", "", "color", "", "content.text", ""} {
+	for i, path := range []string{"", "recipient.phone", "", "color", "body", "content.text", ""} {
 		r := res.Results[i]
-		if i == 4 || path != "" {
+		if path != "" {
 			if r.Status != 422 || r.Notification != nil || r.Error == nil || r.Error.Code != api.CodeInvalidRequest || r.Error.Errors[0].Path != path {
 				t.Errorf("item %d: %+v %+v, want a problem of %q", i, r, r.Error, path)
 			}
