@@ -7,6 +7,7 @@ type Class string
 
 // The classes of outcomes.
 const (
+	ClassNone        Class = ""            // no call was made after all: back into the queue
 	ClassAccepted    Class = "accepted"    // the provider took it: sent
 	ClassTemporary   Class = "temporary"   // nothing was sent; try again later
 	ClassThrottled   Class = "throttled"   // too fast: pause the integration, no attempt used up

@@ -20,7 +20,7 @@ const (
 		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
 	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2,
-		error_code = ?3, error_reason = ?4, updated_at = ?5
+		error_code = COALESCE(?3, error_code), error_reason = COALESCE(?4, error_reason), updated_at = ?5
 		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
 		ended_at = ?4, updated_at = ?4, due_at = NULL
@@ -58,7 +58,7 @@ func recordOne(t *tx, a *peal.Attempt) error {
 		}
 	case peal.Queued:
 		used := a.Number // not counted down: who does not learn that this was written writes it again
-		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration {
+		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration || o.Class == peal.ClassNone {
 			used--
 		}
 		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID)
@@ -77,6 +77,9 @@ func recordOne(t *tx, a *peal.Attempt) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.Class == peal.ClassNone {
+		return nil
 	}
 	return putEvent(t, &peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,

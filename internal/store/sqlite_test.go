@@ -200,7 +200,7 @@ func TestWhatWaitsIsOneTransaction(t *testing.T) {
 	bad := errors.New("this one fails")
 	runs := make([]int, callers)
 	for i := range callers {
-		o := &op{done: make(chan error, 1), run: func(tx *tx) error {
+		o := &op{ctx: t.Context(), done: make(chan error, 1), run: func(tx *tx) error {
 			runs[i]++
 			if err := tx.exec(`INSERT INTO users (tenant_id, user_id, created_at, updated_at) VALUES ('t', ?, 1, 1)`, fmt.Sprint(i)); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 
 // op is one caller's write. Its run must be repeatable: after a failed commit it is run again on its own.
 type op struct {
+	ctx  context.Context //nolint:containedctx // the caller's: one that has given up by its turn is passed over
 	run  func(*tx) error
 	done chan error
 }
@@ -66,7 +68,7 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 }
 
 func (w *writer) do(ctx context.Context, f func(*tx) error) error {
-	o := &op{run: f, done: make(chan error, 1)}
+	o := &op{ctx: ctx, run: f, done: make(chan error, 1)}
 	select {
 	case <-w.quit:
 		return peal.Errorf(peal.Unavailable, "the records are closed")
@@ -148,7 +150,19 @@ func (w *writer) drain(batch []*op) []*op {
 
 // commitAll commits the batch as one transaction. If that fails, each goes on its own, so that one bad write does not
 // sink the others.
+//
+// Whoever has given up is passed over: what nobody waits for any more is not to happen after all.
 func (w *writer) commitAll(batch []*op) {
+	batch = slices.DeleteFunc(batch, func(o *op) bool {
+		gone := o.ctx.Err()
+		if gone != nil {
+			o.done <- &peal.Error{Kind: peal.Overloaded, Message: "too many writes wait", Err: gone}
+		}
+		return gone != nil
+	})
+	if len(batch) == 0 {
+		return
+	}
 	err := w.commit(batch)
 	if err != nil && len(batch) > 1 {
 		for _, o := range batch {

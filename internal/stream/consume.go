@@ -15,6 +15,9 @@ import (
 // ownerGroup is the priority group by which an integration's queue has one owner at a time.
 const ownerGroup = "owner"
 
+// maxBuffer is how many messages wait for the stage beyond those in the client's hands.
+const maxBuffer = 64
+
 // pinnedTTL is how long a queue waits for an owner that has fallen silent before another may take over.
 const pinnedTTL = 30 * time.Second
 
@@ -36,7 +39,7 @@ func (s *Stream) OpenQueue(ctx context.Context, integrationID string, prefetch i
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	release := func() { s.unpin(integrationID) }
-	return s.feed(it, release), nil
+	return s.feed(it, min(prefetch, maxBuffer), release), nil
 }
 
 func queueName(integrationID string) string {
@@ -88,12 +91,12 @@ func (s *Stream) OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Fee
 	if err != nil {
 		return nil, fmt.Errorf("open callbacks: %w", err)
 	}
-	return s.feed(it, func() {}), nil
+	return s.feed(it, maxBuffer, func() {}), nil
 }
 
 // feed pumps messages into a channel until it is stopped; then it gives back what nobody took.
-func (s *Stream) feed(it jetstream.MessagesContext, release func()) *pipeline.Feed {
-	out := make(chan pipeline.Message, 64)
+func (s *Stream) feed(it jetstream.MessagesContext, buffer int, release func()) *pipeline.Feed {
+	out := make(chan pipeline.Message, buffer)
 	quit := make(chan struct{})
 	done := make(chan struct{})
 	go func() {

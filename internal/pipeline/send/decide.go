@@ -25,10 +25,12 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	a := peal.Attempt{
 		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Outcome: o, At: now,
 	}
-	if o.Class != peal.ClassThrottled {
+	if o.Class != peal.ClassThrottled && o.Class != peal.ClassNone {
 		s.resetThrottle()
 	}
 	switch o.Class {
+	case peal.ClassNone:
+		a.Next, a.Due = peal.Queued, s.pausedUntil(now)
 	case peal.ClassAccepted:
 		a.Next = peal.Sent
 		if len(s.checks) > 0 && o.MessageID != "" {

@@ -156,9 +156,9 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 		return err
 	}
 	if l.limit == nil || l.limitOf != in.Limit {
-		l.limit, l.limitOf = newLimiter(in.Limit), in.Limit
+		l.limit, l.limitOf = l.newLimit(in), in.Limit
 	}
-	feed, err := l.cfg.Queues.OpenQueue(ctx, in.ID, prefetch(in), in.Timeout+ackMargin)
+	feed, err := l.cfg.Queues.OpenQueue(ctx, in.ID, prefetch(in), ackWait(in))
 	if err != nil {
 		return err
 	}
@@ -179,6 +179,26 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 		client.Close()
 	})
 	return nil
+}
+
+// newLimit makes the integration's limiter. It holds off for a window unless nobody can have sent over the integration
+// before this lane.
+func (l *lane) newLimit(in *peal.Integration) *limiter {
+	limit := newLimiter(in.Limit)
+	if l.limitOf != (peal.Limit{}) || in.CreatedAt.Before(l.started) {
+		limit.holdOff(time.Now())
+	}
+	return limit
+}
+
+// ackWait is how long the broker waits for a job's acknowledgement: for the limit to let through what is in hand, and for
+// the call.
+func ackWait(in *peal.Integration) time.Duration {
+	wait := in.Timeout + ackMargin + 2*handWait
+	if in.Limit.Rate > 0 {
+		wait += 4 * in.Limit.Period / time.Duration(in.Limit.Rate)
+	}
+	return wait
 }
 
 // prefetch is how many jobs may wait in hand: what the limit lets through in a few seconds.

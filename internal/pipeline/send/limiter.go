@@ -26,6 +26,7 @@ type limiter struct {
 	uses     []time.Time // ring of the uses in the window, oldest at head
 	head, n  int
 	reserved int
+	start    time.Time // nothing before then: what an earlier owner did is not known
 	tat      time.Time // when the next grant would be due if they were evenly spaced
 	freed    chan struct{}
 }
@@ -39,6 +40,14 @@ func newLimiter(l peal.Limit) *limiter {
 	return &limiter{
 		rate: l.Rate, window: window, interval: window / time.Duration(l.Rate), burst: min(max(l.Burst, 1), l.Rate),
 		uses: make([]time.Time, l.Rate), freed: make(chan struct{}, 1),
+	}
+}
+
+// holdOff keeps everything back for a window from now: it begins as if the limit had just been used up, for a limiter
+// cannot know what the queue's owner before it did.
+func (l *limiter) holdOff(now time.Time) {
+	if l != nil {
+		l.start = now.Add(l.window)
 	}
 }
 
@@ -74,6 +83,9 @@ func (l *limiter) take(ctx context.Context, most int) (int, error) {
 func (l *limiter) try(now time.Time, most int) (n int, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if early := l.start.Sub(now); early > 0 {
+		return 0, early
+	}
 	for l.n > 0 && now.Sub(l.uses[l.head]) >= l.window {
 		l.head = (l.head + 1) % l.rate
 		l.n--

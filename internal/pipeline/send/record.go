@@ -93,6 +93,9 @@ func (s *shift) settle(batch []done) {
 		a := &batch[i].attempt
 		s.ack(batch[i].job)
 		s.end(a.DeliveryID)
+		if a.Outcome.Class == peal.ClassNone {
+			continue
+		}
 		s.cfg.Metrics.Attempts.WithLabelValues(s.id, string(a.Outcome.Class)).Inc()
 		if a.Next != peal.Queued {
 			s.cfg.Metrics.Moved.WithLabelValues(s.id, string(a.Next)).Inc()

@@ -227,6 +227,10 @@ func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
 	}
 	s.calls <- struct{}{}
 	defer func() { <-s.calls }()
+	if s.paused() { // since it was claimed
+		s.limit.giveBack(1)
+		return peal.Outcome{Class: peal.ClassNone}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.in.Timeout)
 	defer cancel()
 	s.limit.use()
@@ -240,6 +244,20 @@ func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
 		s.cfg.Metrics.CallTime.WithLabelValues(s.id).Observe(o.Took.Seconds())
 	}()
 	return s.client.Send(ctx, &m)
+}
+
+// paused tells whether the integration has been paused since the shift began.
+func (s *shift) paused() bool {
+	in := s.cfg.Integrations.ByID(s.id)
+	return in != nil && in.Version == s.in.Version && in.Paused(s.cfg.Now())
+}
+
+// pausedUntil is when a delivery that met a pause is to be looked at again: then it waits in the queue like the others.
+func (s *shift) pausedUntil(now time.Time) time.Time {
+	if in := s.cfg.Integrations.ByID(s.id); in != nil && in.Pause != nil && in.Pause.Until.After(now) {
+		return in.Pause.Until
+	}
+	return now.Add(mendWait)
 }
 
 func (s *shift) ack(m pipeline.Message) {

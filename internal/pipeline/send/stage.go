@@ -52,6 +52,7 @@ type Config struct {
 // Stage sends. Create it with New, then Run it.
 type Stage struct {
 	cfg      Config
+	started  time.Time
 	stopping atomic.Bool
 }
 
@@ -66,7 +67,7 @@ func New(cfg Config) *Stage {
 	if cfg.ProbeEvery == 0 {
 		cfg.ProbeEvery = 15 * time.Second
 	}
-	return &Stage{cfg: cfg}
+	return &Stage{cfg: cfg, started: cfg.Now()}
 }
 
 // Run keeps a lane per integration until ctx ends; then it takes no more jobs, waits for the calls in flight to end and
