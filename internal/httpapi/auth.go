@@ -32,6 +32,7 @@ type principal struct {
 	tenantID string // empty for an operator's request that is for no tenant
 	operator bool
 	scopes   []string
+	expires  time.Time // the key's end; zero for never
 }
 
 // authenticator tells who a key belongs to. It remembers good keys for a moment, by their hash.
@@ -128,7 +129,7 @@ func (a *authenticator) look(ctx context.Context, token string) (principal, erro
 	if k.Disabled {
 		return principal{}, newProblem(api.CodeTenantDisabled, "")
 	}
-	return principal{tenantID: k.TenantID, scopes: k.Scopes}, nil
+	return principal{tenantID: k.TenantID, scopes: k.Scopes, expires: k.ExpiresAt}, nil
 }
 
 func (a *authenticator) recall(hash [sha256.Size]byte) (principal, bool) {
@@ -144,7 +145,11 @@ func (a *authenticator) remember(hash [sha256.Size]byte, p principal) {
 	if len(a.known) >= keyCache {
 		clear(a.known)
 	}
-	a.known[hash] = remembered{p, a.now().Add(keyTTL)}
+	until := a.now().Add(keyTTL)
+	if !p.expires.IsZero() && p.expires.Before(until) {
+		until = p.expires
+	}
+	a.known[hash] = remembered{p, until}
 }
 
 // forget makes changes of keys and tenants felt at once on this node.
