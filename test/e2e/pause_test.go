@@ -107,8 +107,7 @@ func TestLimitIsExact(t *testing.T) {
 func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	const rotated = "the-new-api-key-of-the-session"
-	if _, err := w.emu.UpdateSession(session, func(s *wasender.Session) { s.APIKey = rotated }); err != nil {
+	if _, err := w.emu.UpdateSession(session, func(s *wasender.Session) { s.APIKey = rotatedKey }); err != nil {
 		t.Fatal(err)
 	}
 	ids := w.sendMany(t, 20)
@@ -130,7 +129,7 @@ func TestWrongCredentials(t *testing.T) {
 	if n := w.emu.Counts().Accepted; n != 0 {
 		t.Errorf("the provider took %d", n)
 	}
-	_, err := w.peal.UpdateIntegration(t.Context(), "wa", api.IntegrationPatch{Credentials: map[string]string{"api_key": rotated}})
+	_, err := w.peal.UpdateIntegration(t.Context(), "wa", api.IntegrationPatch{Credentials: map[string]string{"api_key": rotatedKey}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type server struct {
 	cfg     config.Config
 	logs    *logs
 	http    *http.Client
+	watched *watched
 	addr    atomic.Value // string
 	running *app.Running
 }
@@ -70,14 +71,17 @@ func newServer(t *testing.T, change ...func(*config.Config)) *server {
 		},
 		MaxIdleConnsPerHost: 128,
 	}
+	s.watched = &watched{RoundTripper: transport}
+	s.watched.watch(append(providerSecrets(), operatorKey, string(s.cfg.MasterKey))...)
 	s.http = &http.Client{
-		Transport:     transport,
+		Transport:     s.watched,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	s.start(t)
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		s.stop(t)
+		s.noLeaks(t)
 		if t.Failed() {
 			t.Logf("what Peal logged as wrong:\n%s", s.logs.wrong())
 		}
