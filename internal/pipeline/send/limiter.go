@@ -123,13 +123,15 @@ func (l *limiter) use() {
 	l.signal()
 }
 
-// giveBack frees reserved places that were not needed.
+// giveBack frees reserved places that were not needed, with the time that they were granted for: jobs that need no call
+// hold nobody up.
 func (l *limiter) giveBack(n int) {
 	if l == nil || n == 0 {
 		return
 	}
 	l.mu.Lock()
 	l.reserved -= n
+	l.tat = l.tat.Add(-time.Duration(n) * l.interval)
 	l.mu.Unlock()
 	l.signal()
 }
