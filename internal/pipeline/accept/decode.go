@@ -106,10 +106,13 @@ func invalidField(path, code, message string) error {
 func path(p jsontext.Pointer) string {
 	var parts []string
 	for token := range p.Tokens() {
+		if token == "" {
+			token = `""` // a field may be called that
+		}
 		if len(token) > 64 {
 			token = token[:64] + "…"
 		}
-		if n := len(parts); n > 0 && token != "" && strings.Trim(token, "0123456789") == "" {
+		if n := len(parts); n > 0 && strings.Trim(token, "0123456789") == "" {
 			parts[n-1] += "[" + token + "]"
 			continue
 		}
