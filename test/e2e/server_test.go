@@ -38,7 +38,9 @@ type server struct {
 	http    *http.Client
 	watched *watched
 	addr    atomic.Value // string
-	running *app.Running
+
+	stopping sync.Mutex
+	running  *app.Running
 }
 
 // newConfig is what a test's Peal is told: everything default but its folder, its port and its keys.
@@ -102,6 +104,8 @@ func (s *server) start(t *testing.T) {
 // stop drains and stops it; a second time does nothing.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
+	s.stopping.Lock()
+	defer s.stopping.Unlock()
 	if s.running == nil {
 		return
 	}

@@ -223,3 +223,5 @@ func (w *world) newTenant(t *testing.T, id string) *other {
 	o.integration = as.connect(t, "wa")
 	return o
 }
+
+func wasenderDefault() wasender.Options { return wasender.Options{} }
