@@ -69,17 +69,19 @@ type emulator struct {
 	url string
 }
 
-// newEmulator takes a moment for each message, half of it before it has taken it and half of it before it says so: a
-// kill meets calls on both sides.
+// newEmulator takes a moment for each message, before it has taken it or before it says so: a kill meets calls on both
+// sides. Some it refuses for the moment, so a kill meets retries that wait, too.
 func newEmulator(t *testing.T) *emulator {
 	t.Helper()
 	emu := &emulator{Server: wasender.New(wasender.Options{})}
 	t.Cleanup(emu.Close)
-	for _, first := range []bool{true, false} {
-		_, err := emu.AddFault(wasender.Fault{
-			Kind: wasender.FaultDelay, Delay: 15 * time.Millisecond, TakeFirst: first, Probability: 0.5, Seed: *seed + 1,
-		})
-		if err != nil {
+	for i, f := range []wasender.Fault{
+		{Kind: wasender.FaultStatus, Status: 503, Probability: 0.1},
+		{Kind: wasender.FaultDelay, Delay: 15 * time.Millisecond, TakeFirst: true, Probability: 0.5},
+		{Kind: wasender.FaultDelay, Delay: 15 * time.Millisecond, Every: true},
+	} {
+		f.Seed = *seed + uint64(i)
+		if _, err := emu.AddFault(f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +102,9 @@ func setUp(t *testing.T, p *process, emu *emulator) {
 		t.Fatal(err)
 	}
 	in, err := newLoad(t, p, tenant).peal.CreateIntegration(t.Context(), api.IntegrationRequest{
-		Name: "wa", Kind: "wasender", Settings: api.Settings{BaseURL: emu.url + "/api", Limit: &api.Limit{}, LookupLimit: &api.Limit{}, RetryBase: "100ms"},
+		Name: "wa", Kind: "wasender", Settings: api.Settings{
+			BaseURL: emu.url + "/api", Limit: &api.Limit{}, LookupLimit: &api.Limit{}, RetryBase: "100ms", RetryCap: "1s", MaxAttempts: 20,
+		},
 		Credentials: map[string]string{"api_key": wasender.DefaultAPIKey, "webhook_secret": wasender.DefaultWebhookSecret},
 	})
 	if err != nil {
