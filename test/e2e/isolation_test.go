@@ -15,18 +15,22 @@ import (
 type victim struct {
 	*world
 
-	queued, queuedDelivery, sent, uncertain, dead string // notification; deliveries
-	user, keyID                                   string
-	to, messageID, messageKey                     string
+	queued, queuedDelivery, delivered, uncertain, dead string // notification; deliveries
+	user, keyID                                        string
+	to, messageID, messageKey                          string
 }
 
 // newVictim fills the world's tenant. Its integration ends paused.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
 	v := &victim{world: silent(t, oneAttempt, policy("hold")), user: "raju-of-acme"}
-	v.to, v.sent = v.sendText(t, "secret of acme: sent")
-	d := v.reaches(t, v.sent, "sent")
-	v.messageID, v.messageKey = d.MessageID, v.keyed(t, v.sent)
+	v.to, v.delivered = v.sendText(t, "secret of acme: delivered")
+	v.keyed(t, v.delivered)
+	if err := v.emu.PlayStatus(v.emu.Messages(queryTo(v.to))[0].MsgID, wasender.StatusDelivered, wasender.Shape{}); err != nil {
+		t.Fatal(err)
+	}
+	d := v.reaches(t, v.delivered, "delivered")
+	v.messageID, v.messageKey = d.MessageID, d.MessageKey
 	v.fault(t, wasender.Fault{Kind: wasender.FaultDropBefore})
 	_, v.uncertain = v.sendText(t, "secret of acme: uncertain")
 	v.reaches(t, v.uncertain, "uncertain")
@@ -43,7 +47,7 @@ func newVictim(t *testing.T) *victim {
 // names are what nobody else may see of the victim.
 func (v *victim) names() []string {
 	return []string{
-		"secret of acme", v.queued, v.queuedDelivery, v.sent, v.uncertain, v.dead, v.user, v.keyID, v.to, v.messageID, v.messageKey,
+		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.to, v.messageID, v.messageKey,
 		v.integration.ID, v.integration.WebhookURL,
 	}
 }
@@ -53,7 +57,7 @@ func (v *victim) sight(t *testing.T) map[string]string {
 	t.Helper()
 	seen := map[string]string{}
 	for _, path := range []string{
-		"/v1/notifications/" + v.queued, "/v1/deliveries/" + v.queuedDelivery, "/v1/deliveries/" + v.sent,
+		"/v1/notifications/" + v.queued, "/v1/deliveries/" + v.queuedDelivery, "/v1/deliveries/" + v.delivered,
 		"/v1/deliveries/" + v.uncertain, "/v1/deliveries/" + v.dead, "/v1/dead-letters/" + v.dead, "/v1/dead-letters/groups",
 		"/v1/integrations", "/v1/keys", "/v1/users/" + v.user, "/v1/deliveries",
 	} {
@@ -100,12 +104,12 @@ func (v *victim) attacks() map[string][]attack {
 		"get-notification":    {lost(n + v.queued), lost(n + strings.ToUpper(v.queued))},
 		"cancel-notification": {lost(n + v.queued + "/cancel")},
 		"list-deliveries": {
-			{path: "/v1/deliveries", status: found}, {path: "/v1/deliveries?status=sent", status: found},
+			{path: "/v1/deliveries", status: found}, {path: "/v1/deliveries?status=delivered", status: found},
 			{path: "/v1/deliveries?notification_id=" + v.queued, status: found}, {path: "/v1/deliveries?integration=" + v.integration.ID, status: found},
 			{path: "/v1/deliveries?recipient=%2B" + v.to[1:], status: found}, {path: "/v1/deliveries?message_id=" + v.messageID, status: found},
 			{path: "/v1/deliveries?message_id=" + v.messageKey, status: found},
 		},
-		"get-delivery":      {lost(d + v.sent), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
+		"get-delivery":      {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
 		"resolve-delivery":  {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
 		"list-dead-letters": {{path: "/v1/dead-letters", status: found}, {path: "/v1/dead-letters?integration=" + v.integration.ID, status: found}},
 		"group-dead-letters": {
@@ -246,12 +250,13 @@ func TestForeignWebhook(t *testing.T) {
 	b := v.newTenant(t, "evil")
 	as := *v.world
 	as.integration = b.integration
+	parked := v.metric(t, "peal_receipts_parked_total")
 	a := v.do(t, "POST", as.hook(), "", update(v.messageKey, wasender.StatusRead), "X-Webhook-Signature", wasender.DefaultWebhookSecret)
 	if a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	eventually(t, "it is parked", func() error { return want("parked", v.metric(t, "peal_receipts_parked_total"), 1) })
-	if d := v.delivery(t, v.sent); d.Status != "sent" {
+	eventually(t, "it is parked", func() error { return want("parked", v.metric(t, "peal_receipts_parked_total"), parked+1) })
+	if d := v.delivery(t, v.delivered); d.Status != "delivered" {
 		t.Errorf("A's delivery is %s", d.Status)
 	}
 	// Nor does it let B say that A's session is gone.

@@ -2,4 +2,7 @@
 
 package e2e_test
 
-const underRace = false
+const (
+	underRace = false
+	slower    = 0
+)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -200,7 +201,15 @@ func TestStopAnswersRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: peal.test\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", post, w.key, len(said)))
+	write(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: peal.test\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n",
+		post, w.key, len(said)))
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := answers.ReadString('\n'); err != nil { // the handler reads the body now
+		t.Fatal(err)
+	}
 	write(said[:20])
 	stopped := make(chan struct{})
 	go func() {
@@ -209,7 +218,7 @@ func TestStopAnswersRequests(t *testing.T) {
 	}()
 	w.refusesConnections(t)
 	write(said[20:])
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	res, err := http.ReadResponse(answers, nil)
 	if err != nil || res.StatusCode != http.StatusAccepted {
 		t.Fatalf("%+v, %v", res, err)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // patience is how long anything may take that comes by itself: far longer than it does, for machines that are busy.
-const patience = 60 * time.Second
+const patience = time.Duration(1+2*slower) * time.Minute
 
 // eventually asks again and again until check finds nothing missing any more.
 func eventually(t *testing.T, what string, check func() error) {
