@@ -95,7 +95,7 @@ func (d *Directory) Reload(ctx context.Context) error {
 		byID: map[string]*peal.Integration{}, byTenant: map[string][]*peal.Integration{},
 		byHook: map[[sha256.Size]byte]*peal.Integration{},
 	}
-	wrongKey, same := 0, len(rows) == len(old.byID)
+	wrongKey, same := 0, true
 	for i := range rows {
 		in, err := d.open(&rows[i], old.byID[rows[i].ID])
 		if errors.Is(err, vault.ErrWrongKey) {
@@ -111,7 +111,7 @@ func (d *Directory) Reload(ctx context.Context) error {
 	if wrongKey > 0 && wrongKey == len(rows) {
 		return fmt.Errorf("every integration is %w: PEAL_MASTER_KEY is not the one that this database was made with", vault.ErrWrongKey)
 	}
-	if !same {
+	if !same || len(next.byID) != len(old.byID) {
 		d.set(next)
 	}
 	return nil

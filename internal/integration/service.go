@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -163,6 +165,12 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 	if err := checkCredentials(in.Credentials, kind.Credentials()); err != nil {
 		return nil, err
 	}
+	// What no client can be made of is refused now, not when something is to be sent.
+	client, err := kind.Open(in, offline{})
+	if err != nil {
+		return nil, err
+	}
+	client.Close()
 	plain, err := json.Marshal(secrets{Credentials: in.Credentials, HookToken: in.HookToken})
 	if err != nil {
 		return nil, fmt.Errorf("write credentials: %w", err)
@@ -171,6 +179,13 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 		ID: in.ID, TenantID: in.TenantID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Settings: raw,
 		Secrets: s.vault.Seal(plain, "integration:"+in.ID), Version: in.Version, CreatedAt: in.CreatedAt,
 	}, nil
+}
+
+// offline is the transport of a client that is only made to see whether that can be done.
+type offline struct{}
+
+func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("this client is not for calls")
 }
 
 func checkCredentials(have map[string]string, want []provider.Credential) error {
