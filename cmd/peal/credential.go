@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,7 +43,7 @@ func credentials(t *term, pairs []string) (map[string]string, error) {
 func secret(t *term, source string) (string, error) {
 	variable, fromEnv := strings.CutPrefix(source, "env:")
 	file, fromFile := strings.CutPrefix(source, "@")
-	value := ""
+	var value string
 	switch {
 	case fromEnv:
 		v, ok := os.LookupEnv(variable)
@@ -61,17 +62,17 @@ func secret(t *term, source string) (string, error) {
 		}
 	case source == "-":
 		if t.inTTY {
-			return "", fmt.Errorf("the standard input is a terminal, where the secret would show: pipe it in, or use @FILE")
+			return "", errors.New("the standard input is a terminal, where the secret would show: pipe it in, or use @FILE")
 		}
 		var err error
 		if value, err = readCredential(t.in); err != nil {
 			return "", err
 		}
 	default:
-		return "", fmt.Errorf("a secret must not stand on the command line: use @FILE, env:VARIABLE or - (standard input)")
+		return "", errors.New("a secret must not stand on the command line: use @FILE, env:VARIABLE or - (standard input)")
 	}
 	if value = strings.TrimSpace(value); value == "" {
-		return "", fmt.Errorf("it is empty")
+		return "", errors.New("it is empty")
 	}
 	return value, nil
 }

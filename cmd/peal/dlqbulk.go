@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"peal/api"
@@ -165,15 +166,15 @@ func (b *bulk) print(r *api.DeadLetterResult) error {
 	}
 	var facts []string
 	if r.DryRun {
-		facts = append(facts, "matched", fmt.Sprint(r.Matched))
+		facts = append(facts, "matched", strconv.FormatInt(r.Matched, 10))
 	} else {
-		facts = append(facts, b.done, fmt.Sprint(r.Done))
+		facts = append(facts, b.done, strconv.FormatInt(r.Done, 10))
 	}
 	if r.Expired > 0 {
 		facts = append(facts, "expired", fmt.Sprintf("%d (what has expired is never sent late; discard them)", r.Expired))
 	}
 	if !r.DryRun && r.Remaining > 0 {
-		facts = append(facts, "left", fmt.Sprint(r.Remaining))
+		facts = append(facts, "left", strconv.FormatInt(r.Remaining, 10))
 	}
 	return b.t.facts(slices.Clip(facts)...)
 }

@@ -72,10 +72,10 @@ func describe(p *api.Problem) string {
 // hint says what the user can do about err, where that is known.
 func hint(err error, p *api.Problem) string {
 	if p != nil {
-		switch {
-		case p.Code == api.CodeUnauthorized:
+		switch p.Code {
+		case api.CodeUnauthorized:
 			return "give the API key with PEAL_API_KEY or --api-key"
-		case p.Code == "":
+		case "":
 			return "that was not Peal's answer; is --url (PEAL_URL) right?"
 		}
 		return ""

@@ -57,7 +57,7 @@ func (c *LogListCmd) follow(ctx context.Context, t *term, cl *client.Client, q c
 		err := f.look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil // Ctrl-C is how following ends
+			return nil //nolint:nilerr // Ctrl-C is how following ends
 		case err != nil && !passing(err):
 			return err
 		case err != nil && !away:
@@ -66,7 +66,7 @@ func (c *LogListCmd) follow(ctx context.Context, t *term, cl *client.Client, q c
 		}
 		away = err != nil
 		if pause(ctx, c.Interval) != nil {
-			return nil
+			return nil //nolint:nilerr // the same
 		}
 	}
 }

@@ -24,8 +24,8 @@ type SettingsFlags struct {
 	OnUnknown   string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile, hold or resend."`
 }
 
-// settings makes the API's settings; any says whether there is one among them.
-func (f *SettingsFlags) settings() (s api.Settings, any bool, err error) {
+// settings makes the API's settings; some says whether there is one among them.
+func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	s = api.Settings{
 		BaseURL: f.BaseURL, SessionID: f.SessionID, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
 		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,

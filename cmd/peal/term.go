@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -110,7 +111,7 @@ func (t *term) confirm(ctx context.Context, question string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("nothing was done")
+	return errors.New("nothing was done")
 }
 
 // clean makes text from elsewhere safe to print: control characters would move the cursor or break the table.

@@ -16,7 +16,8 @@ func applySession(req *request, c *Session, create bool) (reply, bool) {
 	errs := fieldErrors{}
 	text := func(field string, into *string, required bool) {
 		if raw, ok := body[field]; required || ok {
-			v, set := "", true
+			var v string
+			set := true
 			if required {
 				v = requiredString(errs, field, raw)
 			} else {

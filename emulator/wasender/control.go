@@ -69,10 +69,9 @@ func (s *Server) control(w http.ResponseWriter, req *request, path string, bodyE
 		}
 		if err != nil {
 			status, answer = http.StatusBadRequest, object{"error": err.Error()}
-			var tooLarge *http.MaxBytesError
 			if ce := (controlError{}); errors.As(err, &ce) {
 				status = ce.status
-			} else if errors.As(err, &tooLarge) {
+			} else if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 				status = http.StatusRequestEntityTooLarge
 			}
 		}

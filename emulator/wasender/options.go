@@ -2,7 +2,6 @@ package wasender
 
 import (
 	"cmp"
-	"io"
 	"log/slog"
 	"time"
 )
@@ -79,7 +78,7 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Script == nil {
 		def := DefaultScript()

@@ -223,8 +223,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 
 // bodyReply is the answer to a body that could not be read.
 func bodyReply(err error) reply {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		// Laravel's own text for a body above the server's limit.
 		return fail(http.StatusRequestEntityTooLarge, "The POST data is too large.").as(outcomeMalformed)
 	}

@@ -132,7 +132,7 @@ func readSecrets(dir string) (*devSecrets, error) {
 		return nil, fmt.Errorf("read dev.json: %w", err)
 	}
 	key := make([]byte, 32)
-	rand.Read(key) //nolint:errcheck // never fails since Go 1.24: it stops the program instead
+	rand.Read(key) // never fails since Go 1.24: it stops the program instead
 	s.MasterKey = base64.StdEncoding.EncodeToString(key)
 	s.OperatorKey, s.WasenderKey, s.WebhookSecret = "operator-"+randomHex(16), "wasender-"+randomHex(8), "secret-"+randomHex(16)
 	return s, s.write(dir)
@@ -140,7 +140,7 @@ func readSecrets(dir string) (*devSecrets, error) {
 
 func randomHex(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails since Go 1.24: it stops the program instead
+	rand.Read(b) // never fails since Go 1.24: it stops the program instead
 	return hex.EncodeToString(b)
 }
 

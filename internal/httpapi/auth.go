@@ -223,8 +223,7 @@ func requestID(ctx context.Context) string {
 
 // bodyError words what went wrong while a body was read.
 func bodyError(err error, limit int64) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return newProblem(api.CodeBodyTooLarge, fmt.Sprintf("it is over %d bytes", limit))
 	}
 	return newProblem(api.CodeMalformedJSON, "the body ended before it was complete")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -87,9 +88,7 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	if merr != nil {
 		body = []byte(`{"title":"Something went wrong in Peal","status":500,"code":"internal"}`)
 	}
-	for k, v := range p.GetHeaders() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.Header().Set("Content-Type", api.ProblemType)
 	w.WriteHeader(p.Status)
 	write(w, body)

@@ -266,7 +266,7 @@ func readAll(b []byte, r io.Reader) ([]byte, error) {
 		}
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
-		if err == io.EOF { //nolint:errorlint // readers return it bare
+		if err == io.EOF { // readers return it bare
 			return b, nil
 		}
 		if err != nil {

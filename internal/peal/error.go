@@ -60,8 +60,7 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 
 // KindOf tells an error's kind; what has none is Internal.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Channel is a way to reach somebody, whatever the provider.
+// ChannelWhatsApp is a way to reach somebody, whatever the provider.
 const ChannelWhatsApp = "whatsapp"
 
 // OnUnknown says what becomes of a delivery whose outcome is unknown.

@@ -1,5 +1,7 @@
 package peal
 
+import "slices"
+
 // Status is the state of a delivery; docs/states.md draws them.
 type Status string
 
@@ -24,12 +26,7 @@ func Statuses() []Status {
 
 // Valid tells whether s is one of Statuses.
 func (s Status) Valid() bool {
-	for _, k := range Statuses() {
-		if s == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Statuses(), s)
 }
 
 // Rank orders the states that receipts move through. Ends without success have none (-1).

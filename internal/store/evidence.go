@@ -141,8 +141,8 @@ func learnKey(t *tx, f *peal.Folded, r foundRow, e *peal.Evidence, now time.Time
 
 // matchParked brings in what was parked under a ref that a row has just learned.
 func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now time.Time) error {
-	any, err := t.hasParked(integrationID)
-	if err != nil || !any {
+	has, err := t.hasParked(integrationID)
+	if err != nil || !has {
 		return err
 	}
 	r, found, err := findBy(t, `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log

@@ -75,8 +75,7 @@ func decode(body []byte, v any, opts ...json.Options) error {
 	if err == nil {
 		return nil
 	}
-	var wrong *peal.Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*peal.Error](err); ok {
 		return wrong
 	}
 	var semantic *json.SemanticError

@@ -3,6 +3,7 @@ package track
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -179,7 +180,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 	o.callback.IntegrationID = pipeline.DeliveryOf(m.Subject())
 	in := f.Integrations.ByID(o.callback.IntegrationID)
 	if in == nil {
-		o.err = fmt.Errorf("its integration is no more")
+		o.err = errors.New("its integration is no more")
 		return o
 	}
 	raw, err := f.Sealer.Open(m.Data(), "callback:"+in.ID)
@@ -198,7 +199,7 @@ func (f *Folder) parse(in *peal.Integration, o *opened) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.Log.Error("webhook parser panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
-			err = fmt.Errorf("the parser failed on it")
+			err = errors.New("the parser failed on it")
 		}
 	}()
 	kind, ok := f.Integrations.Kind(in.Kind)

@@ -132,7 +132,7 @@ func (c *client) call(req *http.Request, into any) (reply, error) {
 		return reply{}, err
 	}
 	defer func() { _ = res.Body.Close() }() // read, or given up
-	buf := c.buffers.Get().(*[]byte)
+	buf := c.buffers.Get().(*[]byte)        //nolint:forcetypeassert // nothing else is put there
 	defer c.buffers.Put(buf)
 	r := reply{status: res.StatusCode, header: res.Header}
 	*buf, r.broken = readAll((*buf)[:0], res.Body)
@@ -168,7 +168,7 @@ func decode(b []byte, into any) error {
 		return errNotJSON
 	}
 	err := json.Unmarshal(b, into)
-	if _, ok := err.(*json.UnmarshalTypeError); ok || err == nil {
+	if _, ok := err.(*json.UnmarshalTypeError); ok || err == nil { //nolint:errorlint // json gives it bare
 		return nil // what comes after a field of the wrong type was decoded all the same
 	}
 	return errNotJSON

@@ -124,7 +124,7 @@ func (c *client) get(ctx context.Context, path string, into any, wait *json.RawM
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	r, err := c.call(c.request(http.MethodGet, path).WithContext(ctx), into)
-	if err == nil && r.status/100 == 2 && r.broken != nil && r.broken != errNotJSON {
+	if err == nil && r.status/100 == 2 && r.broken != nil && !errors.Is(r.broken, errNotJSON) {
 		err = r.broken
 	}
 	if err != nil {

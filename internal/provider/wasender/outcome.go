@@ -2,6 +2,7 @@ package wasender
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -57,7 +58,7 @@ func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
 
 // judgeSuccess judges an answer of status 2xx: only one that names the message says that it was taken.
 func (c *client) judgeSuccess(ctx context.Context, r *reply, a *answer) peal.Outcome {
-	if r.broken != nil && r.broken != errNotJSON {
+	if r.broken != nil && !errors.Is(r.broken, errNotJSON) {
 		return fault(ctx, r.broken, true)
 	}
 	if r.broken == nil && isFalse(a.Success) {
