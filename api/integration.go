@@ -34,7 +34,7 @@ type Settings struct {
 // Limit allows at most rate in any window of period. Rate 0 means no limit.
 type Limit struct {
 	Rate   int    `json:"rate" minimum:"0" maximum:"100000"`
-	Period string `json:"period,omitempty" doc:"Default 1s" example:"1s"`
+	Period string `json:"period,omitempty" doc:"Default 1s, up to 1m" example:"1s"`
 	Burst  int    `json:"burst,omitempty" minimum:"0" maximum:"100000" doc:"How many may go back to back after a quiet time; default a tenth of the rate, at least 1"`
 }
 

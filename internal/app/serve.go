@@ -99,10 +99,10 @@ func (s *Running) Stop(within time.Duration) error {
 		errs = append(errs, s.err)
 	default:
 	}
+	s.cancel() // the stages finish while requests do: neither needs the other, and a slow caller is not to use up the time
 	if err := s.http.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("requests were still being answered after %s: %w", within, err), s.http.Close())
 	}
-	s.cancel()
 	select {
 	case err := <-s.stages:
 		errs = append(errs, err)

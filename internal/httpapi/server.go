@@ -145,7 +145,7 @@ func New(cfg Config) *Server {
 		cfg.MaxBatch = 8 << 20
 	}
 	if cfg.AcceptTimeout == 0 {
-		cfg.AcceptTimeout = 10 * time.Second
+		cfg.AcceptTimeout = 25 * time.Second
 	}
 	if cfg.MaxAccepts == 0 {
 		cfg.MaxAccepts = 4096

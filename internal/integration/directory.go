@@ -225,6 +225,14 @@ func (d *Directory) Pause(ctx context.Context, id string, version int64, p *peal
 	return nil
 }
 
+// Lift ends the pause that in has, unless the integration has changed since in was read: another pause stays.
+func (d *Directory) Lift(ctx context.Context, in *peal.Integration) error {
+	if d.ByID(in.ID) != in {
+		return nil
+	}
+	return d.Pause(ctx, in.ID, in.Version, nil)
+}
+
 // with is the view with one integration replaced.
 func (v *view) with(in *peal.Integration) *view {
 	next := &view{

@@ -19,7 +19,7 @@ const (
 	defaultAttempts    = 5
 	defaultRetryBase   = 5 * time.Second
 	defaultRetryCap    = time.Hour
-	maxPeriod          = 24 * time.Hour
+	maxPeriod          = time.Minute // a queue's new owner holds off for a period: it does not know what was sent before
 )
 
 // applySettings fills in an integration's parsed settings, with defaults where it names none. The error is a

@@ -30,7 +30,7 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	}
 	switch o.Class {
 	case peal.ClassNone:
-		a.Next, a.Due = peal.Queued, s.pausedUntil(now)
+		a.Next, a.Due = peal.Queued, s.backAt(now)
 	case peal.ClassAccepted:
 		a.Next = peal.Sent
 		if len(s.checks) > 0 && o.MessageID != "" {
@@ -39,7 +39,10 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	case peal.ClassTemporary:
 		s.retry(&a, d, now)
 	case peal.ClassThrottled:
-		wait := max(o.RetryAfter, s.nextThrottle())
+		wait := o.RetryAfter
+		if wait <= 0 {
+			wait = s.throttleWait(now)
+		}
 		a.Next, a.Due = peal.Queued, now.Add(wait)
 		s.pause(&peal.Pause{Code: peal.PauseThrottled, Reason: o.Reason, Since: now, Until: now.Add(wait)})
 	case peal.ClassIntegration:
@@ -101,12 +104,18 @@ func pauseCode(c peal.PauseCode) peal.PauseCode {
 	return c
 }
 
-// nextThrottle is how long to be quiet after one more 429 in a row, where the provider does not say.
-func (l *lane) nextThrottle() time.Duration {
+// throttleWait is how long to be quiet after a 429 that does not say. Calls that were in the air together found out the
+// same thing, so only the first of them makes the wait longer.
+func (l *lane) throttleWait(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if now.Before(l.quietUntil) {
+		return l.quietUntil.Sub(now)
+	}
 	l.throttled++
-	return Backoff(throttleBase, throttleCap, l.throttled, l.cfg.Jitter())
+	wait := Backoff(throttleBase, throttleCap, l.throttled, l.cfg.Jitter())
+	l.quietUntil = now.Add(wait)
+	return wait
 }
 
 func (l *lane) resetThrottle() {

@@ -28,9 +28,10 @@ type lane struct {
 	limitOf peal.Limit
 	calls   sync.WaitGroup
 
-	mu        sync.Mutex
-	inFlight  map[string]bool // deliveries that this process is working on
-	throttled int             // 429s in a row
+	mu         sync.Mutex
+	inFlight   map[string]bool // deliveries that this process is working on
+	throttled  int             // waits in a row for 429s
+	quietUntil time.Time       // the end of the last of them
 }
 
 func newLane(s *Stage, id string) *lane {
@@ -79,7 +80,7 @@ func (l *lane) wait(ctx context.Context, in *peal.Integration) {
 		case <-ctx.Done():
 			return
 		case <-over:
-			if err := l.resume(ctx, in); err != nil {
+			if err := l.lift(ctx, in); err != nil {
 				l.log.Warn("end of pause not recorded", "error", err)
 				sleep(ctx, afterError)
 			}
@@ -105,18 +106,18 @@ func (l *lane) connected(ctx context.Context, in *peal.Integration) bool {
 		return false
 	}
 	l.log.Info("session is connected again; sending goes on")
-	if err := l.resume(ctx, in); err != nil {
+	if err := l.lift(ctx, in); err != nil {
 		l.log.Warn("end of pause not recorded", "error", err)
 		return false
 	}
 	return true
 }
 
-// resume lifts the pause. That is a change, and a change ends ctx: the record of it must not end with it.
-func (l *lane) resume(ctx context.Context, in *peal.Integration) error {
+// lift ends the pause that in has. That is a change, and a change ends ctx: the record of it must not end with it.
+func (l *lane) lift(ctx context.Context, in *peal.Integration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackMargin)
 	defer cancel()
-	return l.cfg.Integrations.Pause(ctx, in.ID, in.Version, nil)
+	return l.cfg.Integrations.Lift(ctx, in)
 }
 
 // untilChanged gives a context that ends when the integration is no longer what in says.
@@ -165,7 +166,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	defer feed.Stop()
 	kind, _ := l.cfg.Integrations.Kind(in.Kind)
 	s := &shift{
-		lane: l, in: in, client: client, results: make(chan done, in.Concurrency),
+		lane: l, in: in, limit: l.limit, client: client, results: make(chan done, in.Concurrency),
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),

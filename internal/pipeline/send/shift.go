@@ -18,6 +18,7 @@ import (
 type shift struct {
 	*lane
 	in      *peal.Integration
+	limit   *limiter // the one that this shift's places are of, whatever the lane goes on with
 	client  provider.Client
 	free    chan struct{} // one place per delivery that is being claimed or called for
 	calls   chan struct{} // one place per call that may be in flight
@@ -135,13 +136,12 @@ func (s *shift) work(jobs []pipeline.Message) {
 		}
 		ids, byID[id] = append(ids, id), j
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
-	defer cancel()
-	claimed, err := s.cfg.Records.Claim(ctx, s.in, ids, s.intent)
+	// No deadline: a claim that is written after all, with nobody to act on it, would leave its rows in doubt.
+	claimed, err := s.cfg.Records.Claim(context.Background(), s.in, ids, s.intent)
 	<-s.claims
 	if err != nil {
 		s.log.Warn("jobs not claimed; they come again", "jobs", len(ids), "error", err)
-		sleep(ctx, afterError)
+		sleep(context.Background(), afterError)
 		for _, id := range ids {
 			s.end(id)
 			s.giveBack([]pipeline.Message{byID[id]})
@@ -150,16 +150,23 @@ func (s *shift) work(jobs []pipeline.Message) {
 		return
 	}
 	s.forgo(len(ids) - len(claimed.Ready))
-	for i := 1; i < len(claimed.Ready); i++ {
-		s.working.Go(func() { s.call(&claimed.Ready[i], byID[claimed.Ready[i].ID]) })
+	for i := range claimed.Ready {
+		d := &claimed.Ready[i]
+		job := byID[d.ID]
+		delete(byID, d.ID)
+		s.working.Go(func() { s.call(d, job) })
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
+	defer cancel()
 	for i := range claimed.Rest {
-		s.other(ctx, &claimed.Rest[i], byID[claimed.Rest[i].ID])
-		delete(byID, claimed.Rest[i].ID)
+		d := &claimed.Rest[i]
+		s.other(ctx, d, byID[d.ID])
+		delete(byID, d.ID)
 	}
-	s.ackUnknown(&claimed, byID)
-	if len(claimed.Ready) > 0 {
-		s.call(&claimed.Ready[0], byID[claimed.Ready[0].ID])
+	for id, job := range byID {
+		s.log.Warn("job without a row let go", "delivery_id", id)
+		s.ack(job)
+		s.end(id)
 	}
 }
 
@@ -167,24 +174,6 @@ func (s *shift) work(jobs []pipeline.Message) {
 func (s *shift) forgo(n int) {
 	s.limit.giveBack(n)
 	s.release(n)
-}
-
-// ackUnknown lets go of jobs that no row belongs to.
-func (s *shift) ackUnknown(claimed *pipeline.Claimed, byID map[string]pipeline.Message) {
-	if len(byID) == len(claimed.Ready) {
-		return
-	}
-	ready := make(map[string]bool, len(claimed.Ready))
-	for i := range claimed.Ready {
-		ready[claimed.Ready[i].ID] = true
-	}
-	for id, j := range byID {
-		if !ready[id] {
-			s.log.Warn("job without a row let go", "delivery_id", id)
-			s.ack(j)
-			s.end(id)
-		}
-	}
 }
 
 // other deals with a row that was not claimed.
@@ -227,7 +216,7 @@ func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
 	}
 	s.calls <- struct{}{}
 	defer func() { <-s.calls }()
-	if s.paused() { // since it was claimed
+	if !s.mayCall(d) {
 		s.limit.giveBack(1)
 		return peal.Outcome{Class: peal.ClassNone}
 	}
@@ -246,18 +235,25 @@ func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
 	return s.client.Send(ctx, &m)
 }
 
-// paused tells whether the integration has been paused since the shift began.
-func (s *shift) paused() bool {
-	in := s.cfg.Integrations.ByID(s.id)
-	return in != nil && in.Version == s.in.Version && in.Paused(s.cfg.Now())
+// mayCall tells whether a delivery that was claimed is still to be called for. Since it was claimed it has waited its
+// turn, and its integration may have been paused, changed or deleted, its time may be over, or the process be stopping.
+func (s *shift) mayCall(d *peal.Delivery) bool {
+	now, in := s.cfg.Now(), s.cfg.Integrations.ByID(s.id)
+	return !s.stopping.Load() && in != nil && in.Version == s.in.Version && !in.Paused(now) && !d.Expired(now)
 }
 
-// pausedUntil is when a delivery that met a pause is to be looked at again: then it waits in the queue like the others.
-func (s *shift) pausedUntil(now time.Time) time.Time {
-	if in := s.cfg.Integrations.ByID(s.id); in != nil && in.Pause != nil && in.Pause.Until.After(now) {
+// backAt is when a delivery that was claimed and not called for is to be looked at again: then it waits in the queue like
+// the others.
+func (s *shift) backAt(now time.Time) time.Time {
+	in := s.cfg.Integrations.ByID(s.id)
+	switch {
+	case in == nil || !in.Paused(now):
+		return now
+	case in.Pause.Until.IsZero():
+		return now.Add(mendWait)
+	default:
 		return in.Pause.Until
 	}
-	return now.Add(mendWait)
 }
 
 func (s *shift) ack(m pipeline.Message) {

@@ -21,6 +21,7 @@ type Integrations interface {
 	Kind(name string) (provider.Kind, bool)
 	Changed() <-chan struct{}
 	Pause(ctx context.Context, id string, version int64, p *peal.Pause) error
+	Lift(ctx context.Context, in *peal.Integration) error
 }
 
 // Records are the rows that jobs name.
@@ -34,6 +35,7 @@ type Records interface {
 type Queues interface {
 	OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
 	Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error)
+	DropQueue(ctx context.Context, integrationID string) error
 }
 
 // Config of a Stage.
@@ -85,6 +87,7 @@ func (s *Stage) Run(ctx context.Context) error {
 			running[in.ID] = true
 			lanes.Go(func() {
 				newLane(s, in.ID).run(ctx)
+				s.dropIfDeleted(ctx, in.ID)
 				select {
 				case ended <- in.ID:
 				case <-ctx.Done():
@@ -100,5 +103,17 @@ func (s *Stage) Run(ctx context.Context) error {
 		case id := <-ended:
 			delete(running, id)
 		}
+	}
+}
+
+// dropIfDeleted forgets the queue of an integration that is no more.
+func (s *Stage) dropIfDeleted(ctx context.Context, id string) {
+	if ctx.Err() != nil || s.cfg.Integrations.ByID(id) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackMargin)
+	defer cancel()
+	if err := s.cfg.Queues.DropQueue(ctx, id); err != nil {
+		s.cfg.Log.Warn("queue of a deleted integration not dropped", "integration_id", id, "error", err)
 	}
 }

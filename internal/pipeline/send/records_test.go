@@ -1,0 +1,63 @@
+package send_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/store"
+)
+
+// flaky is records that are away now and then.
+type flaky struct {
+	*store.Store
+	claims, records atomic.Int64 // how often they are still to fail
+	after           bool         // they do it, and then fail to say so
+}
+
+var errAway = &peal.Error{Kind: peal.Unavailable, Message: "the records are away"}
+
+func (f *flaky) Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error) {
+	if f.claims.Add(-1) >= 0 {
+		return pipeline.Claimed{}, errAway
+	}
+	return f.Store.Claim(ctx, in, ids, intent)
+}
+
+func (f *flaky) Record(ctx context.Context, attempts []peal.Attempt) error {
+	if f.records.Add(-1) >= 0 {
+		if f.after {
+			if err := f.Store.Record(ctx, attempts); err != nil {
+				return err
+			}
+		}
+		return errAway
+	}
+	return f.Store.Record(ctx, attempts)
+}
+
+func TestRecordsThatAreAway(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]bool{"before they write": false, "after they wrote": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, unlimited())
+			f := &flaky{Store: b.store, after: after}
+			f.claims.Store(1)
+			f.records.Store(2)
+			b.records = f
+			b.run()
+			rows := b.send(30)
+			b.reaches(peal.Sent, rows...)
+			b.called(1, rows...)
+			b.empty()
+			for _, d := range rows {
+				if _, events, err := b.store.Delivery(t.Context(), "a", d.ID); err != nil || len(events) != 2 {
+					t.Errorf("the timeline is %+v, %v", events, err)
+				}
+			}
+		})
+	}
+}
