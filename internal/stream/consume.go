@@ -15,14 +15,14 @@ import (
 // ownerGroup is the priority group by which an integration's queue has one owner at a time.
 const ownerGroup = "owner"
 
-// maxBuffer is how many messages wait for the stage beyond those in the client's hands.
+// maxBuffer is how many messages wait for the stage, at most, beyond those in the client's hands.
 const maxBuffer = 64
 
 // pinnedTTL is how long a queue waits for an owner that has fallen silent before another may take over.
 const pinnedTTL = 30 * time.Second
 
-// OpenQueue makes the caller the owner of an integration's jobs. At most prefetch of them are in its hands and not yet
-// taken from the feed; a job that is not acknowledged within ackWait is given out again. Without an owner jobs wait.
+// OpenQueue makes the caller the owner of an integration's jobs. At most prefetch of them, and one that is being handed
+// over, are in its hands and not yet taken from the feed; a job that is not acknowledged within ackWait is given out again. Without an owner jobs wait.
 func (s *Stream) OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error) {
 	// The consumer's state is kept in memory: what was acknowledged has left the work queue, and what was not is to be
 	// given out again after a restart at once, not when ackWait is over.
@@ -34,12 +34,13 @@ func (s *Stream) OpenQueue(ctx context.Context, integrationID string, prefetch i
 	if err != nil {
 		return nil, fmt.Errorf("make consumer: %w", err)
 	}
-	it, err := cons.Messages(jetstream.PullMaxMessages(prefetch), jetstream.PullPriorityGroup(ownerGroup))
+	buffer := min(prefetch/2, maxBuffer)
+	it, err := cons.Messages(jetstream.PullMaxMessages(prefetch-buffer), jetstream.PullPriorityGroup(ownerGroup))
 	if err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	release := func() { s.unpin(integrationID) }
-	return s.feed(it, min(prefetch, maxBuffer), release), nil
+	return s.feed(it, buffer, release), nil
 }
 
 func queueName(integrationID string) string {

@@ -218,3 +218,29 @@ func TestADroppedQueueIsForgotten(t *testing.T) {
 	ensure(t, s, 5, gone...)
 	take(t, openQueue(t, s, "gone"), 5)
 }
+
+// TestNoMoreIsInHandThanWasAskedFor: what is in hand runs out of its time while it waits for a slow limit.
+func TestNoMoreIsInHandThanWasAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, prefetch := range []int{1, 2, 10, 100} {
+		s := openIn(t, t.TempDir())
+		ensure(t, s, 300, jobs("in", 300)...)
+		f, err := s.OpenQueue(t.Context(), "in", prefetch, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(f.Stop)
+		most := 0
+		for range 100 {
+			ack(t, take(t, f, 1)...)
+			cons, err := s.js.Consumer(t.Context(), pipeline.Deliveries, queueName("in"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, cons.CachedInfo().NumAckPending)
+		}
+		if most > prefetch+2 { // one on its way from hand to hand, and one whose acknowledgement is on its way
+			t.Errorf("%d were in hand; %d were asked for", most, prefetch)
+		}
+	}
+}
