@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -207,4 +208,54 @@ func TestOneOwnerAtATime(t *testing.T) {
 	all := slices.Concat(first, second, third)
 	b.reaches(peal.Sent, all...)
 	b.called(1, all...)
+}
+
+func TestTheQueueOfADeletedIntegrationGoes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, unlimited())
+	begun, release := make(chan struct{}, 100), make(chan struct{})
+	b.carrier.answer = func(m *provider.Message, nth int) peal.Outcome {
+		begun <- struct{}{}
+		<-release
+		return accepted(m, nth)
+	}
+	b.run()
+	rows := b.send(60)
+	for range 16 {
+		<-begun
+	}
+	if err := b.service.Delete(t.Context(), "a", b.in.ID); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	var jobs []pipeline.Job
+	for _, d := range rows {
+		jobs = append(jobs, pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID})
+	}
+	// Each look puts the jobs there that are missing: all of them are only when the queue has just been dropped.
+	b.eventually("the queue is dropped", func() bool {
+		added, err := b.stream.Ensure(t.Context(), jobs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return added == len(jobs)
+	})
+	if _, err := b.store.CancelOrphans(t.Context(), rows); err != nil { // as the ledger does with what was claimed and not called for
+		t.Fatal(err)
+	}
+	sent := 0
+	for _, d := range rows {
+		switch got := b.delivery(d.ID); got.Status {
+		case peal.Sent:
+			sent++
+			b.called(1, d)
+		case peal.Canceled:
+			b.called(0, d)
+		default:
+			t.Errorf("%s is %s", d.ID, got.Status)
+		}
+	}
+	if sent < 16 {
+		t.Errorf("%d were sent; 16 calls had begun", sent)
+	}
 }
