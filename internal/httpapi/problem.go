@@ -133,6 +133,9 @@ func humaProblem(status int, msg string, errs []error) *problem {
 		}
 		detail := d.ErrorDetail()
 		path := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(detail.Location, "body."), "query."), "path.")
+		if name, ok := strings.CutPrefix(detail.Message, "expected required property "); ok { // told of the object around it
+			path = strings.TrimPrefix(path+"."+strings.TrimSuffix(name, " to be present"), "body.")
+		}
 		fields = append(fields, api.FieldError{Path: path, Code: humaCode(detail.Message), Message: detail.Message})
 	}
 	if len(fields) > 0 && status == http.StatusBadRequest {
