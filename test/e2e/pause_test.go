@@ -157,6 +157,26 @@ func TestSessionLoggedOut(t *testing.T) {
 	w.allOnce(t, ids)
 }
 
+// TestSessionProbe: where the provider posts no webhooks, Peal asks until the session is back, and then goes on for good.
+func TestSessionProbe(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	w.webhooksTo(t, "")
+	w.fault(t, wasender.Fault{Kind: wasender.FaultLoggedOut})
+	to, id := w.sendText(t, "are you there")
+	w.paused(t, "session")
+	if err := w.emu.SetState(session, wasender.StateConnected); err != nil {
+		t.Fatal(err)
+	}
+	w.allOnce(t, map[string]string{to: id})
+	w.stop(t)
+	w.start(t)
+	w.paused(t, "") // the end of the pause is on disk
+	if strings.Contains(w.logs.text(), "not recorded") {
+		t.Errorf("something was not recorded:\n%s", w.logs.wrong())
+	}
+}
+
 // TestSessionWebhookPauses: a session.status webhook alone stops an idle integration, and starts it again.
 func TestSessionWebhookPauses(t *testing.T) {
 	t.Parallel()
