@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"peal/api"
 	"peal/internal/pipeline/track"
 )
 
@@ -16,11 +17,17 @@ func (s *Server) hooks() {
 
 // hook keeps a webhook and answers. What it says is understood later.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
-	if err := s.webhooks.enter(1); err != nil {
+	kind, token := r.PathValue("kind"), r.PathValue("token")
+	if !s.cfg.Door.Known(kind, token) { // before a stranger holds a place or a byte of memory
+		w.Header().Set("Connection", "close") // or net/http would read the body before it answers
+		s.writeProblem(w, r, newProblem(api.CodeNotFound, "there is no such webhook address"))
+		return
+	}
+	if err := s.webhooks.enter(token, 1); err != nil {
 		s.writeProblem(w, r, err)
 		return
 	}
-	defer s.webhooks.leave(1)
+	defer s.webhooks.leave(token, 1)
 	body, done, err := s.read(w, r, track.MaxWebhook)
 	if err != nil {
 		s.writeProblem(w, r, err)
@@ -29,7 +36,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	if err := s.cfg.Door.Take(ctx, r.PathValue("kind"), r.PathValue("token"), r.Header, body); err != nil {
+	if err := s.cfg.Door.Take(ctx, kind, token, r.Header, body); err != nil {
 		s.writeProblem(w, r, err)
 		return
 	}

@@ -60,11 +60,11 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
-	if err := s.accepts.enter(1); err != nil {
+	if err := s.accepts.enter(tenantID, 1); err != nil {
 		s.writeProblem(w, r, err)
 		return
 	}
-	defer s.accepts.leave(1)
+	defer s.accepts.leave(tenantID, 1)
 	body, done, err := s.read(w, r, s.cfg.MaxBody)
 	if err != nil {
 		s.writeProblem(w, r, err)
@@ -109,11 +109,11 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
-	if err := s.accepts.enter(batchWeight); err != nil {
+	if err := s.accepts.enter(tenantID, batchWeight); err != nil {
 		s.writeProblem(w, r, err)
 		return
 	}
-	defer s.accepts.leave(batchWeight)
+	defer s.accepts.leave(tenantID, batchWeight)
 	body, done, err := s.read(w, r, s.cfg.MaxBatch)
 	if err != nil {
 		s.writeProblem(w, r, err)

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -69,6 +68,7 @@ type Users interface {
 
 // Door takes webhooks in.
 type Door interface {
+	Known(kind, token string) bool
 	Take(ctx context.Context, kind, token string, header http.Header, body []byte) error
 }
 
@@ -113,28 +113,8 @@ type Server struct {
 	auth   *authenticator
 	bodies sync.Pool
 
-	accepts, webhooks gate
+	accepts, webhooks *gate
 }
-
-// batchWeight is how many requests a batch counts as while it is being accepted.
-const batchWeight = 32
-
-// gate bounds what is in memory at once: beyond it a request is told to come again, before its body is read.
-type gate struct {
-	most   int64
-	inside atomic.Int64
-}
-
-// enter lets weight in; leave it again with leave. Beyond the bound it is a problem to answer.
-func (g *gate) enter(weight int64) error {
-	if g.inside.Add(weight) > g.most {
-		g.inside.Add(-weight)
-		return newProblem(api.CodeOverloaded, "too many requests are being worked on")
-	}
-	return nil
-}
-
-func (g *gate) leave(weight int64) { g.inside.Add(-weight) }
 
 // New makes a Server with all routes.
 func New(cfg Config) *Server {
@@ -158,7 +138,7 @@ func New(cfg Config) *Server {
 	}
 	useProblems()
 	s := &Server{
-		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: gate{most: cfg.MaxAccepts}, webhooks: gate{most: cfg.MaxHooks},
+		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
 	}
 	s.api = humago.New(s.mux, s.openAPI())
 	s.notifications()

@@ -51,6 +51,12 @@ const (
 	Unauthorized peal.Kind = "unauthorized"
 )
 
+// Known tells whether there is such a webhook address.
+func (d *Door) Known(kindName, token string) bool {
+	in := d.Integrations.ByHook(token)
+	return in != nil && in.Kind == kindName
+}
+
 // Take checks a webhook's token and secret, in constant time, and keeps it. Of a webhook without the right secret
 // nothing is kept. It fails with NotFound, Unauthorized, or Unavailable when it could not be kept: then the provider
 // should come again.
