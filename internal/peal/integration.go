@@ -13,7 +13,7 @@ type OnUnknown string
 
 // The policies.
 const (
-	Reconcile OnUnknown = "reconcile" // find out from the provider; never send again blindly
+	Reconcile OnUnknown = "reconcile" // wait for evidence, a receipt or a look-up, or for a person; never send again blindly
 	Hold      OnUnknown = "hold"      // leave it to a person
 	Resend    OnUnknown = "resend"    // send again: a repeat does no harm
 )

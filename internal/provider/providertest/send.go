@@ -44,7 +44,7 @@ func testStatuses(t *testing.T, s *Suite) {
 		pause      peal.PauseCode
 	}{
 		{http.StatusInternalServerError, "", peal.ClassTemporary, 0, ""},
-		{http.StatusBadGateway, "", peal.ClassTemporary, 0, ""},
+		{http.StatusBadGateway, "", peal.ClassUnknown, 0, ""},
 		{http.StatusServiceUnavailable, "9", peal.ClassTemporary, 9 * time.Second, ""},
 		{http.StatusGatewayTimeout, "", peal.ClassUnknown, 0, ""},
 		{http.StatusTooManyRequests, "7", peal.ClassThrottled, 7 * time.Second, peal.PauseThrottled},

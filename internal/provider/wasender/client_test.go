@@ -283,7 +283,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	var conns, calls atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if calls.Add(1)%2 == 0 {
-			w.WriteHeader(http.StatusBadGateway)
+			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, strings.Repeat("<p>", 10_000))
 			return
 		}

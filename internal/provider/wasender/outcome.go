@@ -46,8 +46,8 @@ func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
 		out.Class, out.Pause = peal.ClassIntegration, peal.PausePayment
 	case s == http.StatusTooManyRequests:
 		out.Class, out.Pause, out.RetryAfter = peal.ClassThrottled, peal.PauseThrottled, throttleWait(r.header, a.RetryAfter)
-	case s == http.StatusGatewayTimeout, s == statusUnknownError, s == statusTimeout:
-		out.Class = peal.ClassUnknown // a gateway gave up waiting; who stands behind it may have taken the message
+	case s == http.StatusBadGateway, s == http.StatusGatewayTimeout, s == statusUnknownError, s == statusTimeout:
+		out.Class = peal.ClassUnknown // a gateway got no answer; who stands behind it may have taken the message before
 	case s >= 500, s == http.StatusRequestTimeout:
 		out.Class, out.RetryAfter = peal.ClassTemporary, retryAfter(r.header, a.RetryAfter)
 	default:

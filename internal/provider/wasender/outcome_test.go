@@ -81,7 +81,7 @@ func TestSendOutcomes(t *testing.T) {
 				Reason: "You are on a free trial. You can only send 1 message every 1 minute."}},
 		{"408", 408, ``, "", peal.Outcome{Class: peal.ClassTemporary, Code: "http_408"}},
 		{"500", 500, `<html>`, "", peal.Outcome{Class: peal.ClassTemporary, Code: "http_500", Reason: "the provider answered 500 Internal Server Error"}},
-		{"502", 502, ``, "", peal.Outcome{Class: peal.ClassTemporary, Code: "http_502"}},
+		{"502", 502, ``, "", peal.Outcome{Class: peal.ClassUnknown, Code: "http_502"}},
 		{"503", 503, `{"retry_after":"2.5"}`, "", peal.Outcome{Class: peal.ClassTemporary, Code: "http_503", RetryAfter: 2500 * time.Millisecond}},
 		{"504", 504, ``, "", peal.Outcome{Class: peal.ClassUnknown, Code: "http_504"}},
 		{"520", 520, ``, "", peal.Outcome{Class: peal.ClassUnknown, Code: "http_520"}},
