@@ -79,6 +79,9 @@ func TestSameKeyOtherBody(t *testing.T) {
 	w := silent(t)
 	to := phone()
 	send := func(body string) answer { return w.do(t, http.MethodPost, post, w.key, body, "Idempotency-Key", "k") }
+	if a := send(body("12345", "one")); a.status != http.StatusUnprocessableEntity { // what is refused uses up no key
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	first := send(body(to, "one"))
 	if first.status != http.StatusAccepted {
 		t.Fatalf("%d %s", first.status, first.body)
