@@ -6,11 +6,12 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline/accept"
 )
 
-// optional is a time as the API shows it: absent when there is none.
+// optional is a time as the API shows it: absent when there is none, or when it cannot be written.
 func optional(t time.Time) *time.Time {
-	if t.IsZero() {
+	if !accept.CanTell(t) {
 		return nil
 	}
 	t = t.UTC()
@@ -29,7 +30,7 @@ func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
 		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, SendAt: optional(n.SendAt),
 		ExpiresAt: optional(n.ExpiresAt), CreatedAt: n.CreatedAt.UTC(), Deliveries: make([]api.Delivery, len(ds)),
 	}
-	if n.EventType != "" {
+	if n.EventType != "" && accept.CanTell(n.EventAt) {
 		out.Event = &api.EventRef{Type: n.EventType, OccurredAt: n.EventAt.UTC()}
 	}
 	statuses := make([]peal.Status, len(ds))
@@ -64,8 +65,12 @@ func deliveriesOf(ds []peal.Delivery) []api.Delivery {
 }
 
 func eventOf(e *peal.Event) api.Event {
-	return api.Event{
+	out := api.Event{
 		At: e.At.UTC(), Type: string(e.Type), Status: string(e.Status), Attempt: e.Attempt, Outcome: string(e.Class),
-		Code: e.Code, Detail: e.Detail, DurationMS: e.Took.Milliseconds(), OccurredAt: e.OccurredAt,
+		Code: e.Code, Detail: e.Detail, DurationMS: e.Took.Milliseconds(),
 	}
+	if accept.CanTell(e.OccurredAt) { // it is a provider's word
+		out.OccurredAt = e.OccurredAt.UTC()
+	}
+	return out
 }

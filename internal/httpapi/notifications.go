@@ -56,6 +56,9 @@ func (s *Server) describe(id, path, summary, description string, in, out reflect
 
 func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 	tenantID, err := s.tenant(r.Context(), api.ScopeSend)
+	if err == nil {
+		err = noEmptyKey(r.Header)
+	}
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return
@@ -94,6 +97,16 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 	write(w, res[0].Answer)
 }
 
+// noEmptyKey refuses an Idempotency-Key that says nothing: whoever sends one counts on it.
+func noEmptyKey(h http.Header) error {
+	if keys := h["Idempotency-Key"]; len(keys) > 0 && keys[0] == "" {
+		return newProblem(api.CodeInvalidRequest, "", api.FieldError{
+			Path: "idempotency_key", Code: "invalid", Message: "the header Idempotency-Key is empty; give a key, or leave the header out",
+		})
+	}
+	return nil
+}
+
 // jsonType is shared by all answers; nobody writes to it.
 var jsonType = []string{"application/json"}
 
@@ -121,7 +134,7 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	items, err := accept.DecodeBatch(body)
 	done()
-	if err == nil && r.Header.Get("Idempotency-Key") != "" {
+	if err == nil && len(r.Header.Values("Idempotency-Key")) > 0 {
 		err = newProblem(api.CodeInvalidRequest, "a batch has an idempotency_key per item; leave the header out")
 	}
 	if err != nil {

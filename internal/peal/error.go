@@ -53,6 +53,9 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrHandedOver is in an error of a write that was handed over, and nobody knows yet whether it will happen.
+var ErrHandedOver = errors.New("handed over, and not answered")
+
 // Errorf makes an Error without a cause.
 func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}

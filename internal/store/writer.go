@@ -85,7 +85,7 @@ func (w *writer) do(ctx context.Context, f func(*tx) error) error {
 	case err := <-o.done:
 		return err
 	case <-ctx.Done():
-		return &peal.Error{Kind: peal.Overloaded, Message: "the write took too long", Err: ctx.Err()}
+		return &peal.Error{Kind: peal.Overloaded, Message: "the write took too long, and may happen all the same", Err: errors.Join(peal.ErrHandedOver, ctx.Err())}
 	case <-w.stopped:
 		select {
 		case err := <-o.done:

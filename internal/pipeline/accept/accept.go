@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -90,11 +91,11 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 	verdicts, err := s.cfg.Records.Accept(ctx, subs)
 	if err != nil {
 		s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Add(float64(len(subs)))
-		return nil, err
+		return nil, inDoubt(err)
 	}
 	var jobs []pipeline.Job
 	for n, v := range verdicts {
-		results[index[n]] = s.result(&v)
+		results[index[n]] = s.result(&subs[n], &v)
 		if !v.Replayed && !v.Conflict {
 			jobs = append(jobs, subs[n].Jobs()...)
 			for i := range subs[n].Deliveries {
@@ -106,9 +107,29 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 	return results, nil
 }
 
-func (s *Stage) result(v *pipeline.Verdict) Result {
+// inDoubt tells the caller of a write that was handed over and never answered what it can do.
+func inDoubt(err error) error {
+	if !errors.Is(err, peal.ErrHandedOver) {
+		return err
+	}
+	return &peal.Error{
+		Kind: peal.KindOf(err), Err: err,
+		Message: "it took too long, and may have been accepted all the same; repeat it with the same idempotency key: it is sent once",
+	}
+}
+
+func (s *Stage) result(sub *pipeline.Submission, v *pipeline.Verdict) Result {
 	if v.Conflict {
 		s.cfg.Metrics.Refused.WithLabelValues(string(peal.IdempotencyConflict)).Inc()
+		if strings.HasPrefix(sub.Key, eventPrefix) {
+			return Result{Err: &peal.Error{
+				Kind: peal.IdempotencyConflict, Message: "within the last 24 hours the same event came for the same recipient with another body",
+				Fields: []peal.Field{{
+					Path: "event", Code: "conflict",
+					Message: "without an idempotency key the event's type and time stand for one; change them if it is another event, or give an Idempotency-Key of its own",
+				}},
+			}}
+		}
 		return Result{Err: peal.Errorf(peal.IdempotencyConflict, "within the last 24 hours the key came with another body")}
 	}
 	if v.Replayed {
@@ -141,10 +162,16 @@ func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub p
 	return sub, err
 }
 
-// key is the item's idempotency key as the records know it. The prefix keeps a caller's keys apart from derived ones.
+// Prefixes of idempotency keys, which keep a caller's apart from derived ones.
+const (
+	keyPrefix   = "key:"
+	eventPrefix = "event:"
+)
+
+// key is the item's idempotency key as the records know it.
 func key(tenantID string, item *Item) string {
 	if item.Key != "" {
-		return "key:" + item.Key
+		return keyPrefix + item.Key
 	}
 	ev := item.Request.Event
 	if ev == nil {
@@ -157,7 +184,7 @@ func key(tenantID string, item *Item) string {
 	} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
-	return "event:" + hex.EncodeToString(h.Sum(nil))
+	return eventPrefix + hex.EncodeToString(h.Sum(nil))
 }
 
 // bodyHash is of the request in canonical form (RFC 8785), so that white space and the order of keys make no difference.

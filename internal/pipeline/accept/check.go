@@ -145,6 +145,48 @@ func (c *checker) content(content *api.Content) {
 	default:
 		c.bad("content", "ambiguous", "it has %s and %s; give exactly one kind (a caption goes into the image, video or document)", kinds[0], kinds[1])
 	}
+	c.words(content)
+}
+
+// words looks for control characters in everything that people read.
+func (c *checker) words(content *api.Content) {
+	if content.Text != nil {
+		c.noControls("content.text", *content.Text)
+	}
+	if m := content.Image; m != nil {
+		c.noControls("content.image.caption", m.Caption)
+	}
+	if m := content.Video; m != nil {
+		c.noControls("content.video.caption", m.Caption)
+	}
+	if d := content.Document; d != nil {
+		c.noControls("content.document.filename", d.Filename)
+		c.noControls("content.document.caption", d.Caption)
+	}
+	if p := content.Contact; p != nil {
+		c.noControls("content.contact.name", p.Name)
+	}
+	if l := content.Location; l != nil {
+		c.noControls("content.location.name", l.Name)
+		c.noControls("content.location.address", l.Address)
+	}
+	if p := content.Poll; p != nil {
+		c.noControls("content.poll.question", p.Question)
+		for i, o := range p.Options {
+			c.noControls(fmt.Sprintf("content.poll.options[%d]", i), o)
+		}
+	}
+}
+
+// noControls refuses control characters but line breaks and tabs: nobody can read them, and not every system on the way
+// takes them.
+func (c *checker) noControls(path, s string) {
+	for i := range len(s) {
+		if b := s[i]; (b < 0x20 && b != '\n' && b != '\r' && b != '\t') || b == 0x7f {
+			c.bad(path, "invalid", "it has the control character U+%04X; leave it out", b)
+			return
+		}
+	}
 }
 
 func (c *checker) event(e *api.EventRef, now time.Time) {
@@ -154,9 +196,20 @@ func (c *checker) event(e *api.EventRef, now time.Time) {
 	if e.Type == "" || len(e.Type) > maxEvent {
 		c.bad("event.type", "invalid", "give 1 to %d bytes, such as order.shipped", maxEvent)
 	}
-	if e.OccurredAt.IsZero() {
+	c.noControls("event.type", e.Type)
+	switch {
+	case e.OccurredAt.IsZero():
 		c.bad("event.occurred_at", "required", "give the time that it happened, in RFC 3339, such as %s", now.Format(time.RFC3339))
+	case !CanTell(e.OccurredAt):
+		c.bad("event.occurred_at", "out_of_range", "give a time of the years 1970 to 9998 in UTC, such as %s", now.Format(time.RFC3339))
 	}
+}
+
+// CanTell tells whether a time is one that Peal takes and can write again: RFC 3339 has four digits for the year, in
+// whatever zone.
+func CanTell(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1970 && year <= 9998
 }
 
 func (c *checker) sendAt(t *time.Time, now time.Time) time.Time {

@@ -121,19 +121,34 @@ func TestCheck(t *testing.T) {
 		"event":              {func(r *api.NotificationRequest) { r.Event = &api.EventRef{Type: "t", OccurredAt: now} }, "", ""},
 		"event of no type":   {func(r *api.NotificationRequest) { r.Event = &api.EventRef{OccurredAt: now} }, "", "event.type invalid"},
 		"event of no time":   {func(r *api.NotificationRequest) { r.Event = &api.EventRef{Type: "t"} }, "", "event.occurred_at required"},
-		"at once":            {func(r *api.NotificationRequest) { r.SendAt = at(-day) }, "", ""},
-		"30 days ahead":      {func(r *api.NotificationRequest) { r.SendAt = at(30 * day) }, "", ""},
-		"31 days ahead":      {func(r *api.NotificationRequest) { r.SendAt = at(30*day + 1) }, "", "send_at out_of_range"},
-		"ttl":                {func(r *api.NotificationRequest) { r.TTL = "10m" }, "", ""},
-		"shortest ttl":       {func(r *api.NotificationRequest) { r.TTL = "1s" }, "", ""},
-		"longest ttl":        {func(r *api.NotificationRequest) { r.TTL = "1440h" }, "", ""},
-		"ttl too short":      {func(r *api.NotificationRequest) { r.TTL = "999ms" }, "", "ttl invalid"},
-		"ttl too long":       {func(r *api.NotificationRequest) { r.TTL = "1440h1s" }, "", "ttl invalid"},
-		"ttl in words":       {func(r *api.NotificationRequest) { r.TTL = "ten minutes" }, "", "ttl invalid"},
-		"ttl negative":       {func(r *api.NotificationRequest) { r.TTL = "-10m" }, "", "ttl invalid"},
-		"expires":            {func(r *api.NotificationRequest) { r.ExpiresAt = at(time.Hour) }, "", ""},
-		"expired":            {func(r *api.NotificationRequest) { r.ExpiresAt = at(0) }, "", "expires_at out_of_range"},
-		"expires too late":   {func(r *api.NotificationRequest) { r.ExpiresAt = at(60*day + 1) }, "", "expires_at out_of_range"},
+		"event of old":       {func(r *api.NotificationRequest) { r.Event = &api.EventRef{Type: "t", OccurredAt: time.Unix(0, 0)} }, "", ""},
+		"event of the future": {
+			func(r *api.NotificationRequest) {
+				r.Event = &api.EventRef{Type: "t", OccurredAt: time.Date(9998, 12, 31, 23, 0, 0, 0, time.UTC)}
+			}, "", "",
+		},
+		"event too early": {
+			func(r *api.NotificationRequest) { r.Event = &api.EventRef{Type: "t", OccurredAt: time.Unix(-1, 0)} }, "", "event.occurred_at out_of_range",
+		},
+		"event too late in UTC": {
+			func(r *api.NotificationRequest) {
+				r.Event = &api.EventRef{Type: "t", OccurredAt: time.Date(9998, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))}
+			}, "", "event.occurred_at out_of_range",
+		},
+		"event type of control": {func(r *api.NotificationRequest) { r.Event = &api.EventRef{Type: "t\x01", OccurredAt: now} }, "", "event.type invalid"},
+		"at once":               {func(r *api.NotificationRequest) { r.SendAt = at(-day) }, "", ""},
+		"30 days ahead":         {func(r *api.NotificationRequest) { r.SendAt = at(30 * day) }, "", ""},
+		"31 days ahead":         {func(r *api.NotificationRequest) { r.SendAt = at(30*day + 1) }, "", "send_at out_of_range"},
+		"ttl":                   {func(r *api.NotificationRequest) { r.TTL = "10m" }, "", ""},
+		"shortest ttl":          {func(r *api.NotificationRequest) { r.TTL = "1s" }, "", ""},
+		"longest ttl":           {func(r *api.NotificationRequest) { r.TTL = "1440h" }, "", ""},
+		"ttl too short":         {func(r *api.NotificationRequest) { r.TTL = "999ms" }, "", "ttl invalid"},
+		"ttl too long":          {func(r *api.NotificationRequest) { r.TTL = "1440h1s" }, "", "ttl invalid"},
+		"ttl in words":          {func(r *api.NotificationRequest) { r.TTL = "ten minutes" }, "", "ttl invalid"},
+		"ttl negative":          {func(r *api.NotificationRequest) { r.TTL = "-10m" }, "", "ttl invalid"},
+		"expires":               {func(r *api.NotificationRequest) { r.ExpiresAt = at(time.Hour) }, "", ""},
+		"expired":               {func(r *api.NotificationRequest) { r.ExpiresAt = at(0) }, "", "expires_at out_of_range"},
+		"expires too late":      {func(r *api.NotificationRequest) { r.ExpiresAt = at(60*day + 1) }, "", "expires_at out_of_range"},
 		"expires before it is sent": {
 			func(r *api.NotificationRequest) { r.SendAt, r.ExpiresAt = at(2*time.Hour), at(time.Hour) }, "", "expires_at out_of_range",
 		},
@@ -164,6 +179,45 @@ func TestCheck(t *testing.T) {
 				t.Errorf("wrong is %q, want %q", s, c.want)
 			}
 		})
+	}
+}
+
+// TestControls: every text that people read is looked at.
+func TestControls(t *testing.T) {
+	t.Parallel()
+	contents := func(s string) map[string]api.Content {
+		media, doc := &api.Media{Caption: s}, &api.Document{}
+		return map[string]api.Content{
+			"text": {Text: &s}, "image.caption": {Image: media}, "video.caption": {Video: media},
+			"document.filename": {Document: &api.Document{Filename: s}}, "document.caption": {Document: &api.Document{Caption: s}},
+			"contact.name": {Contact: &api.Contact{Name: s}}, "location.name": {Location: &api.Location{Name: s}},
+			"location.address": {Location: &api.Location{Address: s}}, "poll.question": {Poll: &api.Poll{Question: s}},
+			"poll.options[1]": {Poll: &api.Poll{Options: []string{"a", s}}}, "document": {Document: doc},
+		}
+	}
+	check := func(content api.Content) error {
+		_, err := New(Config{}).check(request(func(r *api.NotificationRequest) { r.Content = content }), "", noon())
+		return err
+	}
+	for _, bad := range []string{"a\x00b", "\x1b[31m", "\x07", "a\x7f"} {
+		for path, content := range contents(bad) {
+			if path == "document" {
+				continue
+			}
+			err := check(content)
+			if err == nil {
+				t.Errorf("%s of %q was taken", path, bad)
+				continue
+			}
+			if fields := explained(t, err).Fields; len(fields) != 1 || fields[0].Path != "content."+path || fields[0].Code != "invalid" {
+				t.Errorf("%s of %q: %+v", path, bad, fields)
+			}
+		}
+	}
+	for path, content := range contents("Grüße,\r\n\tRaju 👋\u0085") {
+		if err := check(content); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

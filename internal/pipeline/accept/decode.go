@@ -40,8 +40,8 @@ func DecodeBatch(body []byte) ([]Item, error) {
 		return nil, err
 	}
 	raws := batch.Notifications.values
-	if n := len(raws); n == 0 || n > MaxBatch {
-		return nil, invalidField("notifications", "out_of_range", fmt.Sprintf("it has %d items; give 1 to %d", n, MaxBatch))
+	if len(raws) == 0 {
+		return nil, invalidField("notifications", "out_of_range", fmt.Sprintf("it has no items; give 1 to %d", MaxBatch))
 	}
 	items := make([]Item, len(raws))
 	for i, raw := range raws {
@@ -67,7 +67,24 @@ func (r *rawItems) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		return invalidField("notifications", "duplicate", "it stands twice; give it once")
 	}
 	r.read = true
-	return json.UnmarshalDecode(d, &r.values)
+	if d.PeekKind() != '[' {
+		return json.UnmarshalDecode(d, &r.values) // it says what is wrong with it
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err //nolint:wrapcheck // decode words it
+	}
+	for d.PeekKind() != ']' {
+		v, err := d.ReadValue()
+		if err != nil {
+			return err //nolint:wrapcheck // decode words it
+		}
+		if len(r.values) == MaxBatch { // millions of empty ones fit into a body: they are not kept, nor read on
+			return invalidField("notifications", "out_of_range", fmt.Sprintf("it has more than %d items; give 1 to %d", MaxBatch, MaxBatch))
+		}
+		r.values = append(r.values, v.Clone())
+	}
+	_, err := d.ReadToken()
+	return err //nolint:wrapcheck // decode words it
 }
 
 func decode(body []byte, v any, opts ...json.Options) error {

@@ -201,12 +201,15 @@ func TestDecodeBatch(t *testing.T) {
 		`[]`:                     peal.Invalid,
 		`{"notifications":{}}`:   peal.Invalid,
 		`{"notifications":null}`: peal.Invalid,
-		`{"notifications":[` + good + `],"notifications":[` + good + `]}`: peal.Invalid,
-		`{"notifications":[` + good + `],"more":1}`:                       peal.Invalid,
-		`{"notifications":[` + good + `]`:                                 Malformed,
-		`{"notifications":[` + good + `,]}`:                               Malformed,
-		`{"notifications":[` + strings.Repeat(`{},`, MaxBatch) + `{}]}`:   peal.Invalid,
-		`{"notifications":[{"a":` + "\xff" + `}]}`:                        Malformed,
+		`{"notifications":[` + good + `],"notifications":[` + good + `]}`:  peal.Invalid,
+		`{"notifications":[` + good + `],"more":1}`:                        peal.Invalid,
+		`{"notifications":[` + good + `]`:                                  Malformed,
+		`{"notifications":[` + good + `,]}`:                                Malformed,
+		`{"notifications":[` + strings.Repeat(`{},`, MaxBatch) + `{}]}`:    peal.Invalid,
+		`{"notifications":[{"a":` + "\xff" + `}]}`:                         Malformed,
+		`{"notifications":[` + good + ` ` + good + `]}`:                    Malformed,
+		`{"notifications":[` + good + `]}}`:                                Malformed,
+		`{"notifications":[` + strings.Repeat(`{},`, MaxBatch) + `{},oops`: peal.Invalid, // what is beyond is not read
 	} {
 		items, err := DecodeBatch([]byte(body))
 		if err == nil {
