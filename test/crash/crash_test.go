@@ -200,6 +200,11 @@ func account(t *testing.T, p *process, l *load, emu *emulator, rows []api.Delive
 			t.Errorf("%s was sent, and there is no row of it", text)
 		}
 	}
+	for _, sign := range []string{"DATA RACE", "panic", `"level":"ERROR"`} { // the first, where it was built with -race
+		if found := p.lines(sign); len(found) > 0 {
+			t.Errorf("the log has %d lines with %s, such as\n%s", len(found), sign, found[0])
+		}
+	}
 	t.Logf("%d kills; %d accepted (%d repeats, %d of them replays), %d answers lost, %d rows %v", *rounds, len(l.accepted),
 		l.repeated, l.replayed, len(l.maybe), len(rows), statuses)
 	if len(l.accepted) < 50**rounds {
