@@ -23,6 +23,7 @@ type Integrations interface {
 	ByHook(token string) *peal.Integration
 	Kind(name string) (provider.Kind, bool)
 	Pause(ctx context.Context, id string, version int64, p *peal.Pause) error
+	Lift(ctx context.Context, in *peal.Integration) error
 }
 
 // Keeper keeps a webhook; when it returns without error, that is on disk.

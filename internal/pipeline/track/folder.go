@@ -247,21 +247,20 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 // session pauses an integration whose account says that it cannot send, and lifts such a pause when it can again.
 func (f *Folder) session(ctx context.Context, s session) {
 	in := f.Integrations.ByID(s.in.ID)
-	if in == nil {
-		return
-	}
-	var p *peal.Pause
-	switch paused := in.Pause != nil && in.Pause.Code == peal.PauseSession; {
+	var err error
+	switch {
+	case in == nil:
 	case !s.ok && in.Pause == nil:
-		p = &peal.Pause{Code: peal.PauseSession, Reason: "the provider says: " + s.reason, Since: f.Now()}
-		f.Log.Error("integration paused; its jobs stay queued", "integration_id", in.ID, "code", p.Code, "reason", s.reason)
-	case s.ok && paused:
+		f.Log.Error("integration paused; its jobs stay queued", "integration_id", in.ID, "code", peal.PauseSession, "reason", s.reason)
+		err = f.Integrations.Pause(ctx, in.ID, in.Version, &peal.Pause{
+			Code: peal.PauseSession, Reason: "the provider says: " + s.reason, Since: f.Now(),
+		})
+	case s.ok && in.Pause != nil && in.Pause.Code == peal.PauseSession:
 		f.Log.Info("session is connected again; sending goes on", "integration_id", in.ID)
-	default:
-		return
+		err = f.Integrations.Lift(ctx, in)
 	}
-	if err := f.Integrations.Pause(ctx, in.ID, in.Version, p); err != nil {
-		f.Log.Warn("state of session not recorded", "integration_id", in.ID, "error", err)
+	if err != nil {
+		f.Log.Warn("state of session not recorded", "integration_id", s.in.ID, "error", err)
 	}
 }
 
