@@ -78,7 +78,7 @@ type DeadLetterFilter struct {
 type RedriveRequest struct {
 	Filter DeadLetterFilter `json:"filter"`
 	DryRun bool             `json:"dry_run,omitempty" doc:"Only count what would be re-driven"`
-	Rate   float64          `json:"rate,omitempty" minimum:"0" maximum:"10000" doc:"Spread them out: so many per second; 0 means at once (the integration's limit still holds)"`
+	Rate   float64          `json:"rate,omitempty" minimum:"0" maximum:"10000" doc:"Spread them out: so many per second; 0.001 to 10000, or 0 for at once (the integration's limit still holds)"`
 	Limit  int              `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most so many in this call; 0 means 10000"`
 }
 
@@ -94,7 +94,7 @@ type DeadLetterResult struct {
 	DryRun    bool  `json:"dry_run,omitempty"`
 	Matched   int64 `json:"matched" doc:"Dead letters that the filter chose before this call"`
 	Done      int64 `json:"done" doc:"Re-driven or discarded by this call"`
-	Expired   int64 `json:"expired" doc:"Refused, for they have expired"`
+	Expired   int64 `json:"expired" doc:"Refused by a re-drive: they have expired, or their integration was deleted"`
 	Remaining int64 `json:"remaining" doc:"Left for another call"`
 }
 

@@ -13,6 +13,8 @@ import (
 const (
 	// bulkLimit is how many dead letters one call handles at most, by the API.
 	bulkLimit = 10000
+	// minRate is the slowest re-drive, per second, by the API.
+	minRate = 0.001
 	// rateSpan is how much of a paced re-drive one call queues.
 	rateSpan = 10 * time.Second
 	// filterIDs is how many ids the API takes at once.
@@ -37,8 +39,8 @@ func (c *DLQRedriveCmd) Run(ctx context.Context, t *term, parent *DLQCmd) error 
 	if err != nil {
 		return err
 	}
-	if c.Rate < 0 || c.Rate > bulkLimit {
-		return usagef("--rate must be from 0 to %d", bulkLimit)
+	if c.Rate != 0 && (c.Rate < minRate || c.Rate > bulkLimit) {
+		return usagef("--rate must be 0, or from %v to %d", minRate, bulkLimit)
 	}
 	if len(c.IDs) == 1 && !c.DryRun && c.Rate == 0 {
 		return one(ctx, t, parent, &c.DLQChoice, cl.RedriveDeadLetter)

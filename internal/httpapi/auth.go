@@ -71,15 +71,15 @@ func newKey(tenantID, name string, scopes []string, now, expires time.Time) (k p
 	return k, keyPrefix + hex.EncodeToString(id[:]) + "_" + text, nil
 }
 
-// authenticate tells who sent the request, or fails with a problem.
-func (a *authenticator) authenticate(ctx context.Context, authorization, tenant string) (principal, error) {
-	token, ok := strings.CutPrefix(authorization, "Bearer ")
-	if !ok || token == "" {
+// authenticate tells whose key the request carries, or fails with a problem.
+func (a *authenticator) authenticate(ctx context.Context, authorization string) (principal, error) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return principal{}, newProblem(api.CodeUnauthorized, "send the header Authorization: Bearer <API key>")
 	}
 	hash := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
-		return a.asOperator(ctx, tenant)
+		return principal{operator: true, scopes: []string{api.ScopeAdmin}}, nil
 	}
 	p, ok := a.recall(hash)
 	if !ok {
@@ -89,21 +89,30 @@ func (a *authenticator) authenticate(ctx context.Context, authorization, tenant 
 		}
 		a.remember(hash, p)
 	}
-	if tenant != "" && tenant != p.tenantID {
-		return principal{}, newProblem(api.CodeForbidden, "the key is of another tenant; leave the header "+api.TenantHeader+" out")
-	}
 	return p, nil
 }
 
-func (a *authenticator) asOperator(ctx context.Context, tenant string) (principal, error) {
-	p := principal{operator: true, tenantID: tenant, scopes: []string{api.ScopeAdmin}}
-	if tenant == "" {
+// forTenant is the principal as it asks for the tenant that it names, if it may.
+func (a *authenticator) forTenant(ctx context.Context, p principal, tenant string) (principal, error) {
+	switch {
+	case tenant == "" || tenant == p.tenantID:
 		return p, nil
+	case !p.operator:
+		return p, newProblem(api.CodeForbidden, "the key is of another tenant; leave the header "+api.TenantHeader+" out")
 	}
-	if _, err := a.tenants.Tenant(ctx, tenant); err != nil {
-		return p, err
+	p.tenantID = tenant
+	_, err := a.tenants.Tenant(ctx, tenant)
+	return p, err
+}
+
+// who tells whose key the request carries. It looks once for a request, however often it is asked.
+func (s *Server) who(ctx context.Context) (principal, error) {
+	r, ok := ctx.Value(requestKey{}).(*request)
+	if !ok {
+		return principal{}, newProblem(api.CodeUnauthorized, "")
 	}
-	return p, nil
+	r.known.Do(func() { r.who, r.whoErr = s.auth.authenticate(ctx, r.header.Get("Authorization")) })
+	return r.who, r.whoErr
 }
 
 // look reads the key's row and compares the secret, in constant time. Whatever is wrong, the answer is the same.
@@ -166,8 +175,10 @@ func (p *principal) may(scope string) bool {
 
 // tenant is the one that a request is for, if its key has the scope.
 func (s *Server) tenant(ctx context.Context, scope string) (string, error) {
-	h := headersOf(ctx)
-	p, err := s.auth.authenticate(ctx, h.Get("Authorization"), h.Get(api.TenantHeader))
+	p, err := s.who(ctx)
+	if err == nil {
+		p, err = s.auth.forTenant(ctx, p, headersOf(ctx).Get(api.TenantHeader))
+	}
 	switch {
 	case err != nil:
 		return "", s.fail(ctx, err)
@@ -181,7 +192,7 @@ func (s *Server) tenant(ctx context.Context, scope string) (string, error) {
 
 // operator fails unless the request carries the operator's key.
 func (s *Server) operator(ctx context.Context) error {
-	p, err := s.auth.authenticate(ctx, headersOf(ctx).Get("Authorization"), "")
+	p, err := s.who(ctx)
 	if err == nil && !p.operator {
 		err = newProblem(api.CodeForbidden, "it needs the operator's key")
 	}
@@ -196,6 +207,10 @@ type request struct {
 	header http.Header
 	once   sync.Once
 	id     string
+
+	known  sync.Once
+	who    principal
+	whoErr error
 }
 
 type requestKey struct{}

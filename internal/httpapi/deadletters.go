@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -12,10 +13,12 @@ import (
 	"peal/internal/peal"
 )
 
-// maxRedrive is how many dead letters one call re-drives or discards; chunk is how many in one transaction.
+// maxRedrive is how many dead letters one call re-drives or discards; chunk is how many in one transaction. minRate is
+// the slowest that they are re-driven, per second: slower, and the last of a call would fall due in years, or overflow.
 const (
 	maxRedrive = 10_000
 	chunk      = 500
+	minRate    = 0.001
 )
 
 func (s *Server) deadLetters() {
@@ -33,8 +36,8 @@ type deadInput struct {
 	Page
 	Integration string    `query:"integration" maxLength:"64" doc:"Id or name"`
 	ErrorCode   string    `query:"error_code" maxLength:"64"`
-	Since       time.Time `query:"since" doc:"Accepted then or later, RFC 3339"`
-	Until       time.Time `query:"until" doc:"Accepted before then, RFC 3339"`
+	Since       time.Time `query:"since" doc:"Dead since then or later, RFC 3339"`
+	Until       time.Time `query:"until" doc:"Dead before then, RFC 3339"`
 }
 
 func (s *Server) listDead(ctx context.Context, in *deadInput) (*pageOutput, error) {
@@ -81,7 +84,7 @@ func (s *Server) getDead(ctx context.Context, in *idInput) (*deliveryOutput, err
 // deadFilter checks and translates a filter. An empty one is refused: "all" has to be said.
 func (s *Server) deadFilter(ctx context.Context, tenantID string, f *api.DeadLetterFilter) (peal.DeadFilter, error) {
 	out := peal.DeadFilter{
-		IDs: f.IDs, ErrorCode: f.ErrorCode, IntegrationID: s.integrationID(tenantID, f.IntegrationID),
+		IDs: lower(f.IDs), ErrorCode: f.ErrorCode, IntegrationID: s.integrationID(tenantID, f.IntegrationID),
 		Since: deref(f.Since), Until: deref(f.Until),
 	}
 	none := len(f.IDs) == 0 && f.ErrorCode == "" && f.IntegrationID == "" && f.Since == nil && f.Until == nil
@@ -93,6 +96,15 @@ func (s *Server) deadFilter(ctx context.Context, tenantID string, f *api.DeadLet
 		message = "give all, or fields that choose, not both"
 	}
 	return out, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "filter", Code: "invalid", Message: message}))
+}
+
+// lower gives the ids as they are kept; nil for none: an empty list is as good as an absent one.
+func lower(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, strings.ToLower(id))
+	}
+	return out
 }
 
 type (
@@ -107,8 +119,14 @@ type (
 
 func (s *Server) redrive(ctx context.Context, in *redriveInput) (*deadOutput, error) {
 	var pace peal.Pace
-	if in.Body.Rate > 0 {
-		pace.Spacing = time.Duration(float64(time.Second) / in.Body.Rate)
+	switch rate := in.Body.Rate; {
+	case rate == 0:
+	case rate < minRate:
+		return nil, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{
+			Path: "rate", Code: "out_of_range", Message: fmt.Sprintf("give 0 for all at once, or %v to 10000 per second", minRate),
+		}))
+	default:
+		pace.Spacing = time.Duration(float64(time.Second) / rate)
 	}
 	return s.dead(ctx, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, true,
 		func(tenantID string, f peal.DeadFilter, most int) (int64, error) {
@@ -194,8 +212,12 @@ func (s *Server) deadOne(ctx context.Context, in *idInput, do func(string, peal.
 	if err != nil || done {
 		return out, err
 	}
-	if out.Body.DeadLetter {
-		return nil, s.fail(ctx, peal.Errorf(peal.TooLate, "it expired at %s and is not sent late", out.Body.ExpiresAt.Format(time.RFC3339)))
+	switch at := out.Body.ExpiresAt; {
+	case !out.Body.DeadLetter:
+	case at != nil && !s.cfg.Now().Before(*at):
+		return nil, s.fail(ctx, peal.Errorf(peal.TooLate, "it expired at %s and is not sent late", at.Format(time.RFC3339)))
+	default:
+		return nil, s.fail(ctx, peal.Errorf(peal.Conflict, "its integration was deleted; send a new notification over another one, and discard this"))
 	}
 	return nil, s.fail(ctx, peal.Errorf(peal.NotDeadLetter, "its status is %s", out.Body.Status))
 }

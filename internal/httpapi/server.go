@@ -189,8 +189,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.noRoute(w, r, h)
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/v1/") { // every body is JSON; a curl -d that calls it a form is forgiven
-		r.Header["Content-Type"] = jsonType
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		if _, err := s.who(r.Context()); err != nil { // before a stranger's body is read, or told what is wrong with it
+			if r.ContentLength != 0 {
+				w.Header().Set("Connection", "close") // or net/http would read the body before it answers
+			}
+			s.writeProblem(w, r, err)
+			return
+		}
+		r.Header["Content-Type"] = jsonType // every body is JSON; a curl -d that calls it a form is forgiven
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)

@@ -123,7 +123,13 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	if err != nil {
 		return nil, err
 	}
-	k, token, err := newKey(tenantID, in.Body.Name, in.Body.Scopes, s.cfg.Now().UTC().Truncate(time.Microsecond), deref(in.Body.ExpiresAt))
+	now, expires := s.cfg.Now().UTC().Truncate(time.Microsecond), deref(in.Body.ExpiresAt)
+	if in.Body.ExpiresAt != nil && (!expires.After(now) || !accept.CanTell(expires)) {
+		return nil, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{
+			Path: "expires_at", Code: "out_of_range", Message: "give a time after now and before the year 9999, or none for a key without end",
+		}))
+	}
+	k, token, err := newKey(tenantID, in.Body.Name, in.Body.Scopes, now, expires)
 	if err == nil {
 		err = s.cfg.Keys.CreateKey(ctx, k)
 	}

@@ -18,6 +18,9 @@ import (
 	"peal/internal/provider"
 )
 
+// maxPerTenant bounds a tenant's integrations: each has a queue and an owner of its own, and all are held in memory.
+const maxPerTenant = 100
+
 // Writer is what changes of integrations are written to.
 type Writer interface {
 	CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error
@@ -42,6 +45,9 @@ func (s *Service) Create(ctx context.Context, tenantID string, req *api.Integrat
 	kind, ok := s.Kind(req.Kind)
 	if !ok {
 		return nil, invalid("kind", "there is no provider %q; the kinds are %s", req.Kind, strings.Join(slices.Sorted(maps.Keys(s.kinds)), ", "))
+	}
+	if len(s.OfTenant(tenantID)) >= maxPerTenant {
+		return nil, peal.Errorf(peal.Conflict, "the tenant has %d integrations, and may have no more; delete one first", maxPerTenant)
 	}
 	token := make([]byte, 32)
 	if _, err := rand.Read(token); err != nil {

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +12,22 @@ import (
 	"peal/api"
 	"peal/internal/peal"
 )
+
+// TestMost: a tenant's integrations are bounded; another's do not count, and a deleted one makes room.
+func TestMost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t, "b", "main")
+	for i := range 100 {
+		b.create(t, "a", fmt.Sprint("n-", i))
+	}
+	_, err := b.Create(t.Context(), "a", request("one-more"))
+	refused(t, err, peal.Conflict)
+	if err := b.Delete(t.Context(), "a", "n-7"); err != nil {
+		t.Fatal(err)
+	}
+	b.create(t, "a", "one-more")
+}
 
 func TestCreateAndFind(t *testing.T) {
 	t.Parallel()

@@ -63,11 +63,16 @@ func (s *Store) deliveriesByID(ctx context.Context, tenantID string, ids []strin
 	return byID, nil
 }
 
-// DeadCounts tells how many dead letters the filter chooses, and how many of these have expired.
+// notDeleted is so of deliveries whose integration was not deleted.
+const notDeleted = `NOT EXISTS (SELECT 1 FROM integrations i WHERE i.integration_id = communications_log.integration_id
+	AND i.deleted_at IS NOT NULL)`
+
+// DeadCounts tells how many dead letters the filter chooses, and how many of these cannot be re-driven: they have
+// expired, or their integration was deleted.
 func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error) {
 	c := deadWhere(&f, tenantID)
 	args := append([]any{s.now().UnixMicro()}, c.args...)
-	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? THEN 1 END)
+	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? OR NOT `+notDeleted+` THEN 1 END)
 		FROM communications_log WHERE `+c.sql(), args...).Scan(&matched, &expired)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count dead letters: %w", err)
@@ -76,14 +81,14 @@ func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilt
 }
 
 // Redrive queues up to limit dead letters again, oldest first: same id, same history, a fresh budget of attempts. With
-// a pace they fall due one after the other. Expired ones are left alone. It gives the jobs to publish.
+// a pace they fall due one after the other. Expired ones and those of deleted integrations are left alone. It gives the jobs to publish.
 func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, pace peal.Pace) ([]pipeline.Job, error) {
 	var jobs []pipeline.Job
 	err := s.write(ctx, func(t *tx) error {
 		jobs = nil
 		now := s.now()
 		c := deadWhere(&f, tenantID)
-		c.and("(expires_at IS NULL OR expires_at > ?)", now.UnixMicro())
+		c.and("(expires_at IS NULL OR expires_at > ?) AND "+notDeleted, now.UnixMicro())
 		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
 		if jobs, err = collect(rows, err, scanJob); err != nil {

@@ -257,7 +257,7 @@ func TestDiscard(t *testing.T) {
 	if last := d.Timeline[len(d.Timeline)-1]; last.Type != "discarded" {
 		t.Errorf("timeline %s", kinds(d.Timeline))
 	}
-	filter := api.DeadLetterFilter{IDs: ids}
+	filter := api.DeadLetterFilter{IDs: []string{strings.ToUpper(ids[0]), strings.ToUpper(ids[1]), ids[2]}}
 	for _, want := range []api.DeadLetterResult{{DryRun: true, Matched: 2, Remaining: 2}, {Matched: 2, Done: 2}, {}} {
 		got, err := w.peal.DiscardDeadLetters(t.Context(), api.DiscardRequest{Filter: filter, DryRun: want.DryRun})
 		if err != nil || *got != want {
@@ -266,6 +266,19 @@ func TestDiscard(t *testing.T) {
 	}
 	if left := w.listDead(t, client.DeadLetterQuery{}); left != nil {
 		t.Errorf("still dead: %v", left)
+	}
+}
+
+// TestAllWithEmptyIDs: an empty list of ids is as good as none.
+func TestAllWithEmptyIDs(t *testing.T) {
+	t.Parallel()
+	w := setup(t, oneAttempt)
+	w.dead(t, 2, 503)
+	var got api.DeadLetterResult
+	a := w.do(t, http.MethodPost, "/v1/dead-letters/discard", w.key, `{"filter":{"all":true,"ids":[]}}`)
+	a.decode(t, &got)
+	if want := (api.DeadLetterResult{Matched: 2, Done: 2}); a.status != http.StatusOK || got != want {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
@@ -296,6 +309,8 @@ func TestNoDeadLetter(t *testing.T) {
 		{"POST", "redrive", `{}`, 422, api.CodeInvalidRequest},
 		{"POST", "redrive", `{"filter":{"all":true,"error_code":"http_503"}}`, 422, api.CodeInvalidRequest},
 		{"POST", "redrive", `{"filter":{"all":true},"rate":-1}`, 422, api.CodeInvalidRequest},
+		{"POST", "redrive", `{"filter":{"all":true},"rate":1e-300}`, 422, api.CodeInvalidRequest},
+		{"POST", "redrive", `{"filter":{"all":true},"rate":0.0009}`, 422, api.CodeInvalidRequest},
 		{"POST", "redrive", `{"filter":{"everything":true}}`, 422, api.CodeInvalidRequest},
 	} {
 		a := w.do(t, tt.method, "/v1/dead-letters/"+tt.path, w.key, tt.body)
@@ -308,7 +323,7 @@ func TestNoDeadLetter(t *testing.T) {
 	}
 }
 
-// TestDeletedIntegration: deleting an integration cancels what waits in it; what is re-driven to it later too.
+// TestDeletedIntegration: deleting an integration cancels what waits in it; its dead letters stay dead.
 func TestDeletedIntegration(t *testing.T) {
 	t.Parallel()
 	w := setupWith(t, wasender.Options{}, func(c *config.Config) { c.LedgerEvery = 50 * time.Millisecond }, oneAttempt)
@@ -323,10 +338,17 @@ func TestDeletedIntegration(t *testing.T) {
 			t.Errorf("timeline %s", kinds(d.Timeline))
 		}
 	}
-	if _, err := w.peal.RedriveDeadLetter(t.Context(), dead); err != nil {
-		t.Fatal(err)
+	a := w.do(t, http.MethodPost, "/v1/dead-letters/"+dead+"/redrive", w.key, "")
+	if p := a.problem(t); a.status != http.StatusConflict || p.Code != api.CodeConflict || !strings.Contains(p.Detail, "deleted") {
+		t.Errorf("re-drive what cannot go out any more: %d %s", a.status, a.body)
 	}
-	w.reaches(t, dead, "canceled")
+	got, err := w.peal.RedriveDeadLetters(t.Context(), api.RedriveRequest{Filter: api.DeadLetterFilter{All: true}})
+	if want := (api.DeadLetterResult{Matched: 1, Expired: 1}); err != nil || *got != want {
+		t.Errorf("re-drive all: %+v, %v; want %+v", got, err, want)
+	}
+	if d := w.delivery(t, dead); d.Status != "failed" || !d.DeadLetter {
+		t.Errorf("%s, dead letter %v", d.Status, d.DeadLetter)
+	}
 	in := w.connect(t, "wa") // the name is free again, and nothing of the old one comes over the new
 	_, id := w.send(t, text(phone(), "new"))
 	if d := w.reaches(t, id, "sent"); d.IntegrationID != in.ID {

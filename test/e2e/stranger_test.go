@@ -43,6 +43,54 @@ func TestStrangersHook(t *testing.T) {
 	}
 }
 
+// TestStrangersBody: without a good key a body is neither read nor judged.
+func TestStrangersBody(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	for _, o := range w.operations(t) {
+		path := strings.Replace(o.path, "{id}", nobody, 1)
+		for _, key := range []string{"", "peal_x"} {
+			a := w.do(t, o.method, path+"?nonsense=1", key, `{"nonsense":`)
+			if p := a.problem(t); a.status != http.StatusUnauthorized || p.Errors != nil {
+				t.Errorf("%s %s with the key %q: %d %s", o.method, path, key, a.status, a.body)
+			}
+		}
+		if o.method == http.MethodPost {
+			if a := w.unsent(t, path); a.status != http.StatusUnauthorized {
+				t.Errorf("POST %s without a body: %d %s", path, a.status, a.body)
+			}
+		}
+	}
+}
+
+// TestScheme: the name of an authentication scheme is in any case (RFC 9110, section 11.1).
+func TestScheme(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	for _, tt := range []struct {
+		header string
+		status int
+	}{
+		{"bearer " + w.key, 200}, {"BEARER " + w.key, 200}, {"Bearer", 401}, {"Bearer ", 401}, {w.key, 401}, {"Basic " + w.key, 401},
+	} {
+		if a := w.do(t, http.MethodGet, "/v1/keys", "", "", "Authorization", tt.header); a.status != tt.status {
+			t.Errorf("%.8q: %d %s", tt.header, a.status, a.body)
+		}
+	}
+}
+
+// TestKeyTimes: a key's end is ahead, and a time that can be told.
+func TestKeyTimes(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	for _, end := range []string{"2020-01-01T00:00:00Z", "9999-12-31T23:30:00-01:00", "0001-01-01T00:00:00Z"} {
+		a := w.do(t, http.MethodPost, "/v1/keys", w.key, `{"name":"k","scopes":["read"],"expires_at":"`+end+`"}`)
+		if p := a.problem(t); a.status != http.StatusUnprocessableEntity || len(p.Errors) != 1 || p.Errors[0].Path != "expires_at" {
+			t.Errorf("%s: %d %s", end, a.status, a.body)
+		}
+	}
+}
+
 // TestSmallAcceptQueue: a batch gets in however small the queue is.
 func TestSmallAcceptQueue(t *testing.T) {
 	t.Parallel()
