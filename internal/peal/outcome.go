@@ -28,6 +28,9 @@ type Outcome struct {
 	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
 }
 
+// CodeInterrupted is the code of an attempt that ended with its process.
+const CodeInterrupted = "interrupted"
+
 // Attempt is one finished call for a delivery, to be recorded.
 type Attempt struct {
 	TenantID      string
@@ -48,6 +51,7 @@ type Attempt struct {
 type Evidence struct {
 	TenantID      string
 	IntegrationID string
+	DeliveryID    string // whose it is, where that is known: of a look-up. Then nothing else is compared
 	MessageID     string // the provider's id from its answer to the send, if the evidence carries it
 	MessageKey    string // the id that its webhooks use
 	Status        Status // Sent, Delivered, Read or Failed; empty when it only joins the two ids

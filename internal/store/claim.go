@@ -13,7 +13,7 @@ import (
 // One statement claims a whole batch: RETURNING gathers its rows in a table of its own, which costs as much as several
 // rows do.
 const (
-	sqlClaim = `UPDATE communications_log SET status = ?1, attempts = attempts + 1, updated_at = ?2
+	sqlClaim = `UPDATE communications_log SET status = ?1, attempts = attempts + 1, updated_at = ?2, put_back = NULL
 		WHERE tenant_id = ?3 AND delivery_id IN (SELECT value FROM json_each(?4)) AND integration_id = ?5 AND status = 'queued'
 		AND (due_at IS NULL OR due_at <= ?2) AND (expires_at IS NULL OR expires_at > ?2)
 		RETURNING delivery_id, recipient, payload, attempts, round, expires_at`

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"peal/internal/peal"
 )
 
 // TestAFullDiskRefusesAndGoesOn fills a real disk, a small one in memory, to the last byte.
@@ -30,8 +32,14 @@ func TestAFullDiskRefusesAndGoesOn(t *testing.T) {
 		t.Error("nothing was taken at all")
 	}
 	checkKept(t, s, kept)
+	if err := s.Ping(t.Context()); peal.KindOf(err) != peal.Unavailable {
+		t.Errorf("a ping on a full disk is answered %v; want kind unavailable", err)
+	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("pinged with space again: %v", err)
 	}
 	if _, err := s.Accept(t.Context(), some(t, 10, "{}")); err != nil {
 		t.Fatalf("with space again: %v", err)

@@ -11,10 +11,13 @@ import (
 )
 
 const (
+	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant.
 	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
-		WHERE integration_id = ? AND message_key = ? LIMIT 1`
+		WHERE integration_id = ? AND message_key = ? ORDER BY row_id DESC LIMIT 1`
 	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
-		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? LIMIT 1`
+		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY row_id DESC LIMIT 1`
+	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
+		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
 	// Times are the smallest that was told, so that the order of receipts does not matter.
 	sqlApply = `UPDATE communications_log SET status = ?1, in_flight = CASE WHEN ?1 IN ('queued', 'sending', 'uncertain') THEN in_flight END, flag = COALESCE(?2, flag), updated_at = ?3,
 		sent_at      = CASE WHEN ?4 = 'sent' THEN COALESCE(sent_at, ?5) ELSE sent_at END,
@@ -34,8 +37,10 @@ const (
 		occurred_at = MIN(COALESCE(occurred_at, received_at), COALESCE(excluded.occurred_at, excluded.received_at))`
 	sqlParkedOf = `SELECT status, code, reason, occurred_at, received_at FROM unmatched
 		WHERE integration_id = ? AND ref = ?`
-	sqlUnpark = `DELETE FROM unmatched WHERE integration_id = ? AND ref = ?`
-	sqlSetKey = `UPDATE communications_log SET message_key = ?,
+	sqlHasParked   = `SELECT EXISTS (SELECT 1 FROM unmatched WHERE integration_id = ?)`
+	sqlHasParkedOf = `SELECT EXISTS (SELECT 1 FROM unmatched WHERE integration_id = ? AND ref = ?)`
+	sqlUnpark      = `DELETE FROM unmatched WHERE integration_id = ? AND ref = ?`
+	sqlSetKey      = `UPDATE communications_log SET message_key = ?,
 		check_at = CASE WHEN status IN ('sent', 'uncertain') THEN check_at END WHERE tenant_id = ? AND delivery_id = ?`
 )
 
@@ -67,6 +72,9 @@ func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if !found && e.DeliveryID != "" {
+		return nil
+	}
 	if !found {
 		return park(t, f, e, now)
 	}
@@ -78,8 +86,11 @@ func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 	return apply(t, f, &row, e, now, now)
 }
 
-// find looks for the row: by the key that webhooks use, or by the id of the send's answer.
+// find looks for the row: the one that was asked after, else by the key that webhooks use or the id of the send's answer.
 func find(t *tx, e *peal.Evidence) (r foundRow, found bool, err error) {
+	if e.DeliveryID != "" {
+		return findBy(t, sqlByDelivery, e.TenantID, e.DeliveryID, e.IntegrationID)
+	}
 	if e.MessageKey != "" {
 		r, found, err = findBy(t, sqlByKey, e.IntegrationID, e.MessageKey)
 	}
@@ -145,8 +156,10 @@ func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now tim
 	if err != nil || !has {
 		return err
 	}
-	r, found, err := findBy(t, `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
-		WHERE tenant_id = ? AND delivery_id = ?`, tenantID, deliveryID)
+	if has, err := t.exists(sqlHasParkedOf, integrationID, ref); err != nil || !has {
+		return err
+	}
+	r, found, err := findBy(t, sqlByDelivery, tenantID, deliveryID, integrationID)
 	if err != nil || !found {
 		return err
 	}
@@ -154,23 +167,30 @@ func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now tim
 	return unpark(t, &f, &r, integrationID, ref, now)
 }
 
-// hasParked asks once per transaction whether anything of the integration is parked: mostly nothing is.
+// hasParked asks once per transaction whether anything of the integration is kept, given up or not: mostly nothing is.
 func (t *tx) hasParked(integrationID string) (bool, error) {
 	if has, ok := t.parked[integrationID]; ok {
 		return has, nil
 	}
-	row, err := t.row(`SELECT EXISTS (SELECT 1 FROM unmatched WHERE integration_id = ?)`, integrationID)
+	has, err := t.exists(sqlHasParked, integrationID)
 	if err != nil {
 		return false, err
-	}
-	var has bool
-	if err := row.Scan(&has); err != nil {
-		return false, fmt.Errorf("look for parked evidence: %w", err)
 	}
 	if t.parked == nil {
 		t.parked = map[string]bool{}
 	}
 	t.parked[integrationID] = has
+	return has, nil
+}
+
+func (t *tx) exists(query string, args ...any) (has bool, err error) {
+	row, err := t.row(query, args...)
+	if err == nil {
+		err = row.Scan(&has)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for parked evidence: %w", err)
+	}
 	return has, nil
 }
 

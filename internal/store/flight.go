@@ -25,6 +25,22 @@ func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery st
 	return all, nil
 }
 
+// PullIn makes due at once what an integration's pause has put back to its end: the pause ended early, or the integration
+// is another now. Retries, schedules and the pace of re-driven ones stay. It gives the jobs to publish.
+func (s *Store) PullIn(ctx context.Context, integrationID string) (jobs []pipeline.Job, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		now := s.now().UnixMicro()
+		rows, err := t.query(`UPDATE communications_log INDEXED BY log_put_back SET due_at = NULL, put_back = NULL, updated_at = ?1
+			WHERE put_back = 1 AND integration_id = ?2 AND status = 'queued' AND due_at > ?1
+			RETURNING delivery_id, integration_id`, now, integrationID)
+		if jobs, err = collect(rows, err, scanJob); err != nil {
+			return fmt.Errorf("pull in: %w", err)
+		}
+		return nil
+	})
+	return jobs, err
+}
+
 // DueChecks gives up to limit sent deliveries of an integration whose look-up at the provider is due by then, the longest
 // waiting first; with unkeyed only those whose message key is not known.
 func (s *Store) DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error) {
@@ -89,35 +105,62 @@ func (s *Store) Unreadable(ctx context.Context, integrationID string, received t
 	})
 }
 
-// Sweep gives up on evidence parked before the time, and forgets idempotency keys that no longer stand. It works in
-// small steps, so that nobody waits for it, and tells how much evidence it gave up on.
+// keptFor is how long stays what was given up on: evidence that no row ever knew, webhooks that could not be read.
+const keptFor = 30 * 24 * time.Hour
+
+// Sweep gives up on evidence parked before the time, and forgets what nobody needs any more: idempotency keys that no
+// longer stand, and after keptFor what was given up on. It works in small steps, so that nobody waits for it, and tells
+// how much evidence it gave up on.
 func (s *Store) Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error) {
-	now := s.now()
-	err = s.write(ctx, func(t *tx) error {
-		err := t.exec(`DELETE FROM unmatched WHERE status = '' AND given_up_at IS NULL AND received_at < ?`, parkedBefore.UnixMicro())
-		if err != nil {
-			return err
+	now, before := s.now(), parkedBefore.UnixMicro()
+	old := now.Add(-keptFor).UnixMicro()
+	for _, step := range []struct {
+		what, sql string
+		limit     int64
+		args      []any
+		counted   bool
+	}{
+		{"give up on parked ids", sqlForgetIDs, 500, []any{before}, false},
+		{"give up on parked evidence", sqlGiveUp, 500, []any{now.UnixMicro(), before}, true},
+		{"forget evidence", sqlForgetUnmatched, 500, []any{old}, false},
+		{"forget unreadable webhooks", sqlForgetUnreadable, 20, []any{old}, false}, // each may be megabytes
+		{"forget old idempotency keys", sqlForgetKeys, 500, []any{now.Add(-IdempotencyWindow).UnixMicro()}, false},
+	} {
+		n, err := s.inSteps(ctx, step.sql, step.limit, step.args)
+		if step.counted {
+			givenUp += n
 		}
-		givenUp, err = t.affect(`UPDATE unmatched SET given_up_at = ? WHERE given_up_at IS NULL AND received_at < ?`,
-			now.UnixMicro(), parkedBefore.UnixMicro())
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("give up on parked evidence: %w", err)
+		if err != nil {
+			return givenUp, fmt.Errorf("%s: %w", step.what, err)
+		}
 	}
+	return givenUp, nil
+}
+
+// inSteps runs a statement that changes at most limit rows until it finds fewer, and tells how many it changed.
+func (s *Store) inSteps(ctx context.Context, query string, limit int64, args []any) (total int64, err error) {
 	for {
 		var n int64
-		err := s.write(ctx, func(t *tx) error {
-			n, err = t.affect(`DELETE FROM idempotency WHERE (tenant_id, key) IN
-				(SELECT tenant_id, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT 500)`,
-				now.Add(-IdempotencyWindow).UnixMicro())
+		err := s.write(ctx, func(t *tx) (err error) {
+			n, err = t.affect(query, append(args, limit)...)
 			return err
 		})
-		if err != nil {
-			return givenUp, fmt.Errorf("forget old idempotency keys: %w", err)
-		}
-		if n < 500 {
-			return givenUp, nil
+		total += n
+		if err != nil || n < limit {
+			return total, err
 		}
 	}
 }
+
+const (
+	sqlForgetIDs = `DELETE FROM unmatched WHERE (integration_id, ref, status) IN (SELECT integration_id, ref, status
+		FROM unmatched WHERE status = '' AND given_up_at IS NULL AND received_at < ? ORDER BY received_at LIMIT ?)`
+	sqlGiveUp = `UPDATE unmatched SET given_up_at = ? WHERE (integration_id, ref, status) IN (SELECT integration_id, ref, status
+		FROM unmatched WHERE given_up_at IS NULL AND received_at < ? ORDER BY received_at LIMIT ?)`
+	sqlForgetUnmatched = `DELETE FROM unmatched WHERE (integration_id, ref, status) IN (SELECT integration_id, ref, status
+		FROM unmatched WHERE given_up_at IS NOT NULL AND given_up_at < ? ORDER BY given_up_at LIMIT ?)`
+	sqlForgetUnreadable = `DELETE FROM unreadable WHERE id IN (SELECT id FROM unreadable WHERE received_at < ?
+		ORDER BY received_at LIMIT ?)`
+	sqlForgetKeys = `DELETE FROM idempotency WHERE (tenant_id, key) IN
+		(SELECT tenant_id, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)`
+)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -59,14 +60,16 @@ func whereStatus(f *peal.LogFilter, c *clause) {
 	}
 }
 
-// Delivery gives one row of a tenant's log with its timeline, oldest event first.
+const maxTimeline = 1000
+
+// Delivery gives one row of a tenant's log with its timeline, oldest event first; of a very long one the newest events.
 func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delivery, []peal.Event, error) {
 	d := &peal.Delivery{}
 	if err := scanDelivery(s.reads.QueryRowContext(ctx, sqlReadAny, tenantID, id), d); err != nil {
 		return nil, nil, notFound(err, "delivery")
 	}
 	rows, err := s.reads.QueryContext(ctx, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at
-		FROM delivery_events WHERE delivery_id = ? ORDER BY at, mark LIMIT 1000`, id)
+		FROM delivery_events WHERE delivery_id = ? ORDER BY at DESC, mark DESC LIMIT ?`, id, maxTimeline)
 	events, err := collect(rows, err, func(row scanner, e *peal.Event) error {
 		var took, attempt *int64
 		err := row.Scan(at{&e.At}, &e.Type, opt[peal.Status]{&e.Status}, &attempt, opt[peal.Class]{&e.Class},
@@ -83,6 +86,7 @@ func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delive
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the timeline: %w", err)
 	}
+	slices.Reverse(events)
 	return d, append([]peal.Event{firstEvent(d)}, events...), nil
 }
 

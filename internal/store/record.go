@@ -19,7 +19,7 @@ const (
 		error_reason = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_reason END,
 		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
-	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2,
+	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2, put_back = ?8,
 		error_code = COALESCE(?3, error_code), error_reason = COALESCE(?4, error_reason), updated_at = ?5
 		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
@@ -29,7 +29,7 @@ const (
 		check_at = ?3, updated_at = ?4, due_at = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', in_flight = NULL, error_code = COALESCE(error_code, 'expired'),
-		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1, due_at = NULL
+		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
 		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -58,10 +58,12 @@ func recordOne(t *tx, a *peal.Attempt) error {
 		}
 	case peal.Queued:
 		used := a.Number // not counted down: who does not learn that this was written writes it again
+		var putBack any
 		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration || o.Class == peal.ClassNone {
 			used--
+			putBack = 1
 		}
-		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID)
+		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID, putBack)
 	case peal.Failed:
 		var dead any
 		if a.Dead {
@@ -162,8 +164,12 @@ func (s *Store) Cancel(ctx context.Context, tenantID, notificationID string) err
 const sqlHasIntegration = `SELECT EXISTS (SELECT 1 FROM communications_log l JOIN integrations i
 	ON i.integration_id = l.integration_id WHERE l.tenant_id = ? AND l.delivery_id = ? AND i.deleted_at IS NULL)`
 
-// CancelOrphans ends those of the deliveries whose integration is deleted, and tells how many still waited. One that is
-// there, though whoever asks does not see it (its credentials could not be opened), is no reason to cancel anything.
+// orphanedAfter is how long a call under a deleted integration may take to record its own end.
+const orphanedAfter = 2 * time.Minute
+
+// CancelOrphans settles those of the deliveries whose integration is deleted, and tells how many: what still waited is
+// canceled, and what was being sent, by a call that has long ended without a word, is uncertain. An integration that is
+// there, though whoever asks does not see it (its credentials could not be opened), is no reason to touch anything.
 func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
 	var n int64
 	err := s.write(ctx, func(t *tx) error {
@@ -181,8 +187,11 @@ func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64,
 				continue
 			}
 			ok, err := cancelOne(t, rows[i].TenantID, rows[i].ID, "its integration was deleted", s.now())
+			if err == nil && !ok {
+				ok, err = abandonOne(t, rows[i].TenantID, rows[i].ID, s.now())
+			}
 			if err != nil {
-				return fmt.Errorf("cancel: %w", err)
+				return fmt.Errorf("settle an orphan: %w", err)
 			}
 			if ok {
 				n++
@@ -193,8 +202,22 @@ func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64,
 	return n, err
 }
 
+// abandonOne ends a call that nobody can end any more: its integration is deleted, and its process has died.
+func abandonOne(t *tx, tenantID, deliveryID string, now time.Time) (bool, error) {
+	const reason = "its integration was deleted during the call; whether the provider took the message is not known"
+	n, err := t.affect(sqlRecordUncertain+` AND status = 'sending' AND updated_at < ?7`, peal.CodeInterrupted, reason, nil,
+		now.UnixMicro(), tenantID, deliveryID, now.Add(-orphanedAfter).UnixMicro())
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, putEvent(t, &peal.Event{
+		DeliveryID: deliveryID, At: now, Type: peal.EventAttempt, Status: peal.Uncertain, Class: peal.ClassUnknown,
+		Code: peal.CodeInterrupted, Detail: reason,
+	})
+}
+
 func cancelOne(t *tx, tenantID, deliveryID, why string, now time.Time) (bool, error) {
-	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', in_flight = NULL, ended_at = ?1, updated_at = ?1, due_at = NULL
+	n, err := t.affect(`UPDATE communications_log SET status = 'canceled', in_flight = NULL, ended_at = ?1, updated_at = ?1, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status = 'queued'`, now.UnixMicro(), tenantID, deliveryID)
 	if err != nil || n == 0 {
 		return false, err

@@ -33,6 +33,7 @@ type Config struct {
 
 // Store is the records. Create it with Open.
 type Store struct {
+	dir    string
 	reads  *sql.DB
 	writer *writer
 	now    func() time.Time
@@ -51,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if cfg.Queue == 0 {
 		cfg.Queue = 8192
 	}
-	if err := checkFolder(filepath.Dir(cfg.Path)); err != nil {
+	if err := checkFolder(filepath.Dir(cfg.Path), 0); err != nil {
 		return nil, err
 	}
 	if err := private(cfg.Path); err != nil {
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, errors.Join(err, reads.Close())
 	}
-	return &Store{reads: reads, writer: w, now: cfg.Now, log: cfg.Log}, nil
+	return &Store{dir: filepath.Dir(cfg.Path), reads: reads, writer: w, now: cfg.Now, log: cfg.Log}, nil
 }
 
 // Close finishes the writes that wait and closes the database.
@@ -85,9 +86,19 @@ func (s *Store) Close() error {
 	return errors.Join(s.writer.stop(), s.reads.Close())
 }
 
-// Ping tells whether the database answers and takes writes.
+// pingRoom is how many bytes a disk must still take to count as not full.
+const pingRoom = 256 << 10
+
+// Ping proves that the database takes writes: it writes a row. On a full disk that may still find room in the log that
+// SQLite keeps; therefore it also writes a file, which it removes.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.write(ctx, func(*tx) error { return nil })
+	err := s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO heartbeat (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at`, s.now().UnixMicro())
+	})
+	if err != nil {
+		return err
+	}
+	return unavailable(checkFolder(s.dir, pingRoom))
 }
 
 func open(path string, conns int, extra string) (*sql.DB, error) {
@@ -102,13 +113,18 @@ func open(path string, conns int, extra string) (*sql.DB, error) {
 	return db, nil
 }
 
-// checkFolder gives a better error than the driver's "unable to open database file".
-func checkFolder(dir string) error {
+// checkFolder writes a file of some size and removes it. It gives a better error than the driver's "unable to open
+// database file".
+func checkFolder(dir string, size int) error {
 	f, err := os.CreateTemp(dir, ".peal-write-test-*")
 	if err != nil {
 		return fmt.Errorf("the data folder cannot be written: %w", err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	_, err = f.Write(make([]byte, size))
+	if err = errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("the data folder takes no file of %d bytes: %w", size, err)
+	}
+	return nil
 }
 
 // private makes the file readable for nobody else before SQLite would make it for everybody.

@@ -18,6 +18,7 @@ func foldCases() []testCase {
 		{"receipts of unknown messages are kept", foldUnmatched},
 		{"what came of it is told", foldTold},
 		{"messages of others are not touched", foldForeign},
+		{"an id that comes twice", foldTwins},
 		{"a webhook that cannot be read is kept", foldUnreadable},
 		{"any order ends in the same row", foldAnyOrder},
 	}
@@ -205,6 +206,14 @@ func foldUnmatched(b *bundle) {
 	b.fold(join(&late), join(&young))
 	b.status(late, peal.Read)
 	b.status(young, peal.Read)
+	never := b.accept(in)
+	b.claim(in, never.ID)
+	b.fold(byID(&never, peal.Read, early))
+	b.clock.advance(time.Hour)
+	_, err = b.Sweep(b.Context(), b.clock.now())
+	b.ok(err)
+	b.record(b.attempt(in, never.ID, peal.ClassAccepted, peal.Sent)) // nor when it learns the id
+	b.status(never, peal.Read)
 
 	f := b.fold(peal.Evidence{TenantID: "a", IntegrationID: in.ID, Status: peal.Read}, // of nothing
 		peal.Evidence{TenantID: "a", IntegrationID: in.ID, MessageKey: "stranger"}) // of nothing that could be told
@@ -242,6 +251,32 @@ func foldForeign(b *bundle) {
 		}
 	}
 	b.same("a delivery that others have told of", b.delivery("a", d.ID), before)
+}
+
+// foldTwins: the account was changed, and the new one gave an id that the old one had given.
+func foldTwins(b *bundle) {
+	in := b.integration("a")
+	twin := func() peal.Delivery {
+		d := b.accept(in)
+		b.claim(in, d.ID)
+		b.record(b.attempt(in, d.ID, peal.ClassAccepted, peal.Sent, func(a *peal.Attempt) { a.Outcome.MessageID = "m-1" }))
+		return d
+	}
+	old, young := twin(), twin()
+	at := b.clock.now()
+	e := byID(&peal.Delivery{TenantID: "a", IntegrationID: in.ID, ID: "1"}, peal.Delivered, at)
+	b.fold(e)
+	b.status(old, peal.Sent)
+	b.status(young, peal.Delivered)
+	e.DeliveryID, e.MessageKey, e.Status = old.ID, "k-1", peal.Read // a look-up knows whom it asked after
+	b.fold(e)
+	b.status(old, peal.Read)
+	b.status(young, peal.Delivered)
+	e.DeliveryID = peal.NewID()
+	b.same("of a row that is not there", b.fold(e), peal.Folded{})
+	e.DeliveryID, e.TenantID, e.Status = young.ID, "b", peal.Read
+	b.same("of another tenant's row", b.fold(e), peal.Folded{})
+	b.status(young, peal.Delivered)
 }
 
 func foldUnreadable(b *bundle) {

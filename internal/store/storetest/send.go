@@ -18,7 +18,8 @@ func sendCases() []testCase {
 		{"cancel", cancelQueued},
 		{"cancel of what is not queued", cancelRefused},
 		{"expire", expireQueued},
-		{"orphans of a deleted integration are canceled", cancelOrphans},
+		{"orphans of a deleted integration are settled", cancelOrphans},
+		{"what a pause put back is pulled in", pullIn},
 		{"what is in flight, page by page", inFlightPages},
 		{"depths", depths},
 	}
@@ -219,9 +220,91 @@ func cancelOrphans(b *bundle) {
 	b.status(waits, peal.Canceled) // with its integration
 	b.status(late, peal.Canceled)
 	b.status(lost, peal.Canceled)
-	b.status(sending, peal.Sending)
+	b.status(sending, peal.Sending) // its call may be about to record its end
 	// Whoever asks may know less than the records: an integration that could not be opened is not deleted.
 	b.status(kept, peal.Queued)
+	alive := b.accept(stays)
+	b.claim(stays, alive.ID)
+	b.clock.advance(2*time.Minute + time.Microsecond)
+	rows := []peal.Delivery{waits, kept, sending, alive}
+	n, err = b.CancelOrphans(b.Context(), rows)
+	b.ok(err)
+	if n != 1 {
+		b.Errorf("%d orphans were settled two minutes later, want 1", n)
+	}
+	if got := b.status(sending, peal.Uncertain); got.ErrorCode != peal.CodeInterrupted || got.ErrorReason == "" {
+		b.Errorf("settled as %+v", got)
+	}
+	b.same("timeline", b.timeline(sending), []string{"queued queued", "attempt uncertain"})
+	b.status(kept, peal.Queued)
+	b.status(alive, peal.Sending)
+	n, err = b.CancelOrphans(b.Context(), rows)
+	b.ok(err)
+	if n != 0 {
+		b.Errorf("%d were settled twice", n)
+	}
+	b.record(b.attempt(gone, sending.ID, peal.ClassAccepted, peal.Sent)) // a call that ends after all is believed
+	b.status(sending, peal.Sent)
+}
+
+func pullIn(b *bundle) {
+	in, other, now := b.integration("a"), b.integration("a"), b.clock.now()
+	later := now.Add(time.Hour)
+	back := func(in *peal.Integration, class peal.Class, number int) peal.Delivery {
+		d := b.accept(in)
+		for n := 1; n <= number; n++ {
+			c, at := class, later
+			if n < number {
+				c, at = peal.ClassTemporary, now
+			}
+			b.claim(in, d.ID)
+			b.record(b.attempt(in, d.ID, c, peal.Queued, func(a *peal.Attempt) {
+				a.Number, a.Due = n, at
+				if c == peal.ClassNone {
+					a.Outcome = peal.Outcome{}
+				}
+			}))
+		}
+		return d
+	}
+	want := []peal.Delivery{
+		back(in, peal.ClassThrottled, 1), back(in, peal.ClassIntegration, 1), back(in, peal.ClassNone, 1), back(in, peal.ClassThrottled, 2),
+	}
+	canceled := back(in, peal.ClassThrottled, 1)
+	b.ok(b.Cancel(b.Context(), "a", canceled.NotificationID))
+	stay := []peal.Delivery{
+		back(in, peal.ClassTemporary, 1), back(in, peal.ClassTemporary, 2), b.accept(in, due(later)), back(other, peal.ClassThrottled, 1), canceled,
+	}
+	b.dead(in, 2, "x")
+	paced, err := b.Redrive(b.Context(), "a", all, 10, peal.Pace{Start: time.Hour})
+	b.ok(err)
+	for _, j := range paced {
+		stay = append(stay, b.delivery("a", j.DeliveryID))
+	}
+	for i := range stay {
+		stay[i] = b.delivery("a", stay[i].ID)
+	}
+	b.clock.advance(time.Minute)
+	jobs, err := b.PullIn(b.Context(), in.ID)
+	b.ok(err)
+	var got []string
+	for _, j := range jobs {
+		got = append(got, j.DeliveryID)
+		if j.IntegrationID != in.ID || !j.Due.IsZero() {
+			b.Errorf("a job is %+v", j)
+		}
+	}
+	slices.Sort(got)
+	expected := ids(want)
+	slices.Sort(expected)
+	b.same("pulled in", got, expected)
+	for _, d := range stay {
+		b.same("what stays", b.delivery("a", d.ID), d)
+	}
+	jobs, err = b.PullIn(b.Context(), in.ID)
+	b.ok(err)
+	b.same("pulled in twice", jobs, []pipeline.Job(nil))
+	b.claim(in, expected...)
 }
 
 func inFlightPages(b *bundle) {

@@ -26,6 +26,7 @@ type Sender interface {
 	Record(ctx context.Context, attempts []peal.Attempt) error
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 	CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error)
+	PullIn(ctx context.Context, integrationID string) ([]pipeline.Job, error)
 	InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error)
 	Depths(ctx context.Context) ([]peal.Depth, error)
 }

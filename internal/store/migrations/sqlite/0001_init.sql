@@ -98,6 +98,7 @@ CREATE TABLE communications_log (
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     due_at          INTEGER,
+    put_back        INTEGER, -- 1 while due_at is the end of a pause; see log_put_back
     expires_at      INTEGER,
     sent_at         INTEGER,
     delivered_at    INTEGER,
@@ -116,6 +117,8 @@ CREATE INDEX log_key ON communications_log (integration_id, message_key) WHERE m
 -- The ledger walks what is in flight; ends leave the index, so it stays small. It goes by a column of its own, since an
 -- index that names the status would be written again at every step.
 CREATE INDEX log_in_flight ON communications_log (integration_id, delivery_id) WHERE in_flight = 1;
+-- What a pause has put back, for when the pause ends early.
+CREATE INDEX log_put_back ON communications_log (integration_id) WHERE put_back = 1;
 CREATE INDEX log_check ON communications_log (integration_id, check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX log_dead ON communications_log (tenant_id, delivery_id) WHERE dead_at IS NOT NULL;
 -- Rare ends, for the log's filter by status.
@@ -151,6 +154,7 @@ CREATE TABLE unmatched (
     PRIMARY KEY (integration_id, ref, status)
 ) WITHOUT ROWID;
 CREATE INDEX unmatched_parked ON unmatched (received_at) WHERE given_up_at IS NULL;
+CREATE INDEX unmatched_given_up ON unmatched (given_up_at) WHERE given_up_at IS NOT NULL;
 
 -- Webhooks that could not be understood, sealed as they came.
 CREATE TABLE unreadable (
@@ -160,8 +164,16 @@ CREATE TABLE unreadable (
     reason         TEXT NOT NULL,
     body           BLOB NOT NULL
 );
+CREATE INDEX unreadable_age ON unreadable (received_at);
+
+-- One row, written again and again: whether the database takes writes.
+CREATE TABLE heartbeat (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL
+);
 
 -- +goose Down
+DROP TABLE heartbeat;
 DROP TABLE unreadable;
 DROP TABLE unmatched;
 DROP TABLE delivery_events;
