@@ -16,7 +16,12 @@ func TestTicks(t *testing.T) {
 	req := text(to, "Your order is on its way")
 	req.Metadata = []byte(`{"order":17}`)
 	notification, id := w.send(t, req)
-	d := w.reaches(t, id, "read")
+	w.reaches(t, id, "read")
+	var d *api.Delivery // a look-up may have been quicker than the receipts
+	eventually(t, "all receipts are there", func() error {
+		d = w.delivery(t, id)
+		return want("receipts", strings.Count(kinds(d.Timeline), "receipt:"), 3)
+	})
 
 	for _, err := range []error{
 		want("recipient", d.Recipient, to), want("attempts", d.Attempts, 1), want("channel", d.Channel, "whatsapp"),

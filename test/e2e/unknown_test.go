@@ -11,8 +11,11 @@ import (
 )
 
 func policy(p string) func(*api.Settings) {
-	return func(s *api.Settings) { s.OnUnknown, s.Timeout = p, "2s" }
+	return func(s *api.Settings) { s.OnUnknown = p }
 }
+
+// impatient is for messages whose answer does not come.
+func impatient(s *api.Settings) { s.Timeout = "1s" }
 
 // eagerLedger looks for lost jobs all the time: it must not take a delivery in doubt for one.
 func eagerLedger(c *config.Config) { c.LedgerEvery = 20 * time.Millisecond }
@@ -38,16 +41,13 @@ func TestUnknownOutcome(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := setupWith(t, wasender.Options{Script: &wasender.Script{}}, eagerLedger, policy("reconcile"))
-			hold, err := w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
-				Name: "hold", Kind: "wasender",
-				Settings:    api.Settings{BaseURL: w.emuURL, Limit: &api.Limit{}, RetryBase: "100ms", OnUnknown: "hold", Timeout: "2s"},
-				Credentials: map[string]string{"api_key": wasender.DefaultAPIKey, "webhook_secret": wasender.DefaultWebhookSecret},
-			})
-			if err != nil {
-				t.Fatal(err)
+			settings := []func(*api.Settings){policy("reconcile")}
+			if tt.code == "timeout" {
+				settings = append(settings, impatient)
 			}
-			for _, over := range []string{w.integration.ID, hold.ID} {
+			w := setupWith(t, wasender.Options{Script: &wasender.Script{}}, eagerLedger, settings...)
+			settings[0] = policy("hold")
+			for _, over := range []string{w.integration.ID, w.connect(t, "hold", settings...).ID} {
 				w.fault(t, tt.fault)
 				to := phone()
 				req := text(to, "perhaps")
@@ -71,6 +71,9 @@ func TestUnknownOutcome(t *testing.T) {
 func (w *world) neverAgain(t *testing.T, over, to, id string, taken int) {
 	t.Helper()
 	w.restart(t)
+	if _, err := w.peal.UpdateIntegration(t.Context(), over, api.IntegrationPatch{Settings: &api.Settings{Timeout: "30s"}}); err != nil {
+		t.Fatal(err)
+	}
 	req := text(phone(), "probe")
 	req.Integration = over
 	_, probe := w.send(t, req)

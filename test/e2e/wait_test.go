@@ -64,3 +64,11 @@ func want[T comparable](what string, got, wanted T) error {
 	}
 	return fmt.Errorf("%s is %v, want %v", what, got, wanted)
 }
+
+// atLeast is nil when got is no less than wanted. A provider that got no answer posts its webhook again.
+func atLeast(what string, got, wanted float64) error {
+	if got >= wanted {
+		return nil
+	}
+	return fmt.Errorf("%s is %v, want %v at least", what, got, wanted)
+}
