@@ -102,6 +102,11 @@ func putDelivery(t *tx, d *peal.Delivery) error {
 	return nil
 }
 
+func scanNotification(row scanner, n *peal.Notification) error {
+	return row.Scan(opt[string]{&n.Phone}, opt[string]{&n.UserID}, opt[string]{&n.EventType}, at{&n.EventAt},
+		opt[json.RawMessage]{&n.Metadata}, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
+}
+
 // Notification gives a notification and its deliveries, as the log has them now.
 func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error) {
 	from, to, err := peal.DeliveryRange(id)
@@ -109,16 +114,13 @@ func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.No
 		return nil, nil, peal.Errorf(peal.NotFound, "there is no such notification")
 	}
 	n := &peal.Notification{TenantID: tenantID, ID: id}
-	err = s.reads.QueryRowContext(ctx, `SELECT phone, user_id, event_type, event_at, metadata, send_at, expires_at, created_at
-		FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id).Scan(opt[string]{&n.Phone},
-		opt[string]{&n.UserID}, opt[string]{&n.EventType}, at{&n.EventAt}, opt[json.RawMessage]{&n.Metadata},
-		at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
+	err = one(ctx, s.reads, scanNotification, n, `SELECT phone, user_id, event_type, event_at, metadata, send_at, expires_at,
+		created_at FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id)
 	if err != nil {
 		return nil, nil, notFound(err, "notification")
 	}
-	rows, err := s.reads.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM communications_log
+	ds, err := list(ctx, s.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM communications_log
 		WHERE tenant_id = ? AND delivery_id BETWEEN ? AND ? AND notification_id = ? ORDER BY delivery_id`, tenantID, from, to, id)
-	ds, err := collect(rows, err, scanDelivery)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read deliveries: %w", err)
 	}

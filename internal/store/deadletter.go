@@ -24,12 +24,11 @@ func deadWhere(f *peal.DeadFilter, tenantID string) *clause {
 
 // DeadGroups groups a tenant's dead letters by integration and error code, the largest group first.
 func (s *Store) DeadGroups(ctx context.Context, tenantID string) ([]peal.DeadGroup, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, error_code, COUNT(*), MIN(dead_at), MAX(dead_at),
+	groups, err := list(ctx, s.reads, func(row scanner, g *peal.DeadGroup) error {
+		return row.Scan(&g.IntegrationID, opt[string]{&g.ErrorCode}, &g.Count, at{&g.Oldest}, at{&g.Newest}, &g.Sample.ID)
+	}, `SELECT integration_id, error_code, COUNT(*), MIN(dead_at), MAX(dead_at),
 		MAX(delivery_id) FROM communications_log WHERE tenant_id = ? AND dead_at IS NOT NULL
 		GROUP BY integration_id, error_code ORDER BY COUNT(*) DESC, integration_id LIMIT 1000`, tenantID)
-	groups, err := collect(rows, err, func(row scanner, g *peal.DeadGroup) error {
-		return row.Scan(&g.IntegrationID, opt[string]{&g.ErrorCode}, &g.Count, at{&g.Oldest}, at{&g.Newest}, &g.Sample.ID)
-	})
 	if err != nil {
 		return nil, fmt.Errorf("group dead letters: %w", err)
 	}
@@ -51,8 +50,7 @@ func (s *Store) deliveriesByID(ctx context.Context, tenantID string, ids []strin
 	c := &clause{}
 	c.and("tenant_id = ?", tenantID)
 	c.in("delivery_id", ids)
-	rows, err := s.reads.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM communications_log WHERE `+c.sql(), c.args...)
-	all, err := collect(rows, err, scanDelivery)
+	all, err := list(ctx, s.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM communications_log WHERE `+c.sql(), c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
@@ -72,8 +70,9 @@ const notDeleted = `NOT EXISTS (SELECT 1 FROM integrations i WHERE i.integration
 func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error) {
 	c := deadWhere(&f, tenantID)
 	args := append([]any{s.now().UnixMicro()}, c.args...)
-	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? OR NOT `+notDeleted+` THEN 1 END)
-		FROM communications_log WHERE `+c.sql(), args...).Scan(&matched, &expired)
+	err = one(ctx, s.reads, func(row scanner, matched *int64) error { return row.Scan(matched, &expired) }, &matched,
+		`SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? OR NOT `+notDeleted+` THEN 1 END)
+		FROM communications_log WHERE `+c.sql(), args...)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count dead letters: %w", err)
 	}

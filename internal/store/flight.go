@@ -12,13 +12,12 @@ import (
 // InFlight gives up to limit rows that ought to have a job, after the given place in the order of integration and
 // delivery; start with two empty texts.
 func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, integration_id, delivery_id, status, due_at, expires_at, created_at
+	all, err := list(ctx, s.reads, func(row scanner, f *pipeline.InFlight) error {
+		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
+	}, `SELECT tenant_id, integration_id, delivery_id, status, due_at, expires_at, created_at
 		FROM communications_log INDEXED BY log_in_flight
 		WHERE in_flight = 1 AND (integration_id, delivery_id) > (?, ?)
 		ORDER BY integration_id, delivery_id LIMIT ?`, afterIntegration, afterDelivery, limit)
-	all, err := collect(rows, err, func(row scanner, f *pipeline.InFlight) error {
-		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
-	})
 	if err != nil {
 		return nil, fmt.Errorf("read what is in flight: %w", err)
 	}
@@ -44,12 +43,11 @@ func (s *Store) PullIn(ctx context.Context, integrationID string) (jobs []pipeli
 // DueChecks gives up to limit sent deliveries of an integration whose look-up at the provider is due by then, the longest
 // waiting first; with unkeyed only those whose message key is not known.
 func (s *Store) DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, delivery_id, message_id, status, sent_at, check_at
+	found, err := list(ctx, s.reads, func(row scanner, u *pipeline.Unkeyed) error {
+		return row.Scan(&u.TenantID, &u.DeliveryID, opt[string]{&u.MessageID}, &u.Status, at{&u.SentAt}, at{&u.CheckAt})
+	}, `SELECT tenant_id, delivery_id, message_id, status, sent_at, check_at
 		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND check_at <= ?
 		AND (message_key IS NULL OR NOT ?) ORDER BY check_at LIMIT ?`, integrationID, by.UnixMicro(), unkeyed, limit)
-	found, err := collect(rows, err, func(row scanner, u *pipeline.Unkeyed) error {
-		return row.Scan(&u.TenantID, &u.DeliveryID, opt[string]{&u.MessageID}, &u.Status, at{&u.SentAt}, at{&u.CheckAt})
-	})
 	if err != nil {
 		return nil, fmt.Errorf("read what is to be looked up: %w", err)
 	}
@@ -72,9 +70,8 @@ func (s *Store) SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error {
 
 // Parked counts the integration's evidence that waits for a row.
 func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err error) {
-	err = s.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM unmatched
-		WHERE integration_id = ? AND given_up_at IS NULL AND status <> ''`,
-		integrationID).Scan(&n)
+	err = one(ctx, s.reads, scanInto, &n, `SELECT COUNT(*) FROM unmatched
+		WHERE integration_id = ? AND given_up_at IS NULL AND status <> ''`, integrationID)
 	if err != nil {
 		return 0, fmt.Errorf("count parked evidence: %w", err)
 	}
@@ -83,14 +80,13 @@ func (s *Store) Parked(ctx context.Context, integrationID string) (n int, err er
 
 // Depths tells for every integration what it has in flight and how many dead letters.
 func (s *Store) Depths(ctx context.Context) ([]peal.Depth, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT integration_id, COUNT(CASE WHEN status <> 'uncertain' THEN 1 END),
+	all, err := listWithin(ctx, countTime, s.reads, func(row scanner, d *peal.Depth) error {
+		return row.Scan(&d.IntegrationID, &d.Queued, &d.Uncertain, &d.Dead, at{&d.Oldest})
+	}, `SELECT integration_id, COUNT(CASE WHEN status <> 'uncertain' THEN 1 END),
 		COUNT(CASE WHEN status = 'uncertain' THEN 1 END), 0, MIN(CASE WHEN status <> 'uncertain' THEN created_at END)
 		FROM communications_log INDEXED BY log_in_flight WHERE in_flight = 1 GROUP BY integration_id
 		UNION ALL SELECT integration_id, 0, 0, COUNT(*), NULL FROM communications_log INDEXED BY log_dead
 		WHERE dead_at IS NOT NULL GROUP BY integration_id`)
-	all, err := collect(rows, err, func(row scanner, d *peal.Depth) error {
-		return row.Scan(&d.IntegrationID, &d.Queued, &d.Uncertain, &d.Dead, at{&d.Oldest})
-	})
 	if err != nil {
 		return nil, fmt.Errorf("measure queues: %w", err)
 	}

@@ -24,8 +24,7 @@ func scanIntegration(row scanner, in *peal.SealedIntegration) error {
 
 // Integrations gives every integration of every tenant that is not deleted.
 func (s *Store) Integrations(ctx context.Context) ([]peal.SealedIntegration, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT `+integrationColumns+` FROM integrations WHERE deleted_at IS NULL ORDER BY integration_id`)
-	all, err := collect(rows, err, scanIntegration)
+	all, err := list(ctx, s.reads, scanIntegration, `SELECT `+integrationColumns+` FROM integrations WHERE deleted_at IS NULL ORDER BY integration_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read integrations: %w", err)
 	}

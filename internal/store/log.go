@@ -30,15 +30,14 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilte
 	c.equal("integration_id", f.IntegrationID)
 	c.equal("channel", f.Channel)
 	c.equal("error_code", f.ErrorCode)
-	whereStatus(&f, c)
+	index := whereStatus(&f, c)
 	c.since("created_at", f.Since)
 	c.until("created_at", f.Until)
 	if f.Before != "" {
 		c.and("delivery_id < ?", f.Before)
 	}
-	rows, err := s.reads.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM communications_log WHERE `+c.sql()+
+	page, err := list(ctx, s.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM communications_log`+index+` WHERE `+c.sql()+
 		` ORDER BY delivery_id DESC LIMIT ?`, append(c.args, f.Limit)...)
-	page, err := collect(rows, err, scanDelivery)
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
@@ -46,10 +45,20 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilte
 }
 
 // whereStatus says of the rare ends what their partial index says, word for word and after the
-// equality: SQLite draws no other conclusions.
-func whereStatus(f *peal.LogFilter, c *clause) {
+// equality: SQLite draws no other conclusions. What is queued or being sent is in the ledger's index; that is named, for
+// left alone SQLite walks the tenant's whole log because that is in order.
+func whereStatus(f *peal.LogFilter, c *clause) (index string) {
 	switch f.Status {
 	case "":
+	case peal.Queued, peal.Sending:
+		if f.Recipient == "" && f.MessageID == "" && f.NotificationID == "" && !f.Dead {
+			index = " INDEXED BY log_in_flight"
+		}
+		c.and("in_flight = 1")
+		if f.IntegrationID == "" {
+			c.and("integration_id IN (SELECT integration_id FROM integrations WHERE tenant_id = ?)", c.args[0])
+		}
+		c.and("status = ?", string(f.Status))
 	case peal.Failed, peal.Skipped, peal.Canceled, peal.Expired, peal.Uncertain:
 		c.and("status = ? AND status IN ('failed', 'skipped', 'canceled', 'expired', 'uncertain')", string(f.Status))
 	default:
@@ -58,6 +67,7 @@ func whereStatus(f *peal.LogFilter, c *clause) {
 	if f.Dead {
 		c.and("dead_at IS NOT NULL")
 	}
+	return index
 }
 
 const maxTimeline = 1000
@@ -65,12 +75,10 @@ const maxTimeline = 1000
 // Delivery gives one row of a tenant's log with its timeline, oldest event first; of a very long one the newest events.
 func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delivery, []peal.Event, error) {
 	d := &peal.Delivery{}
-	if err := scanDelivery(s.reads.QueryRowContext(ctx, sqlReadAny, tenantID, id), d); err != nil {
+	if err := one(ctx, s.reads, scanDelivery, d, sqlReadAny, tenantID, id); err != nil {
 		return nil, nil, notFound(err, "delivery")
 	}
-	rows, err := s.reads.QueryContext(ctx, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at
-		FROM delivery_events WHERE delivery_id = ? ORDER BY at DESC, mark DESC LIMIT ?`, id, maxTimeline)
-	events, err := collect(rows, err, func(row scanner, e *peal.Event) error {
+	events, err := list(ctx, s.reads, func(row scanner, e *peal.Event) error {
 		var took, attempt *int64
 		err := row.Scan(at{&e.At}, &e.Type, opt[peal.Status]{&e.Status}, &attempt, opt[peal.Class]{&e.Class},
 			opt[string]{&e.Code}, opt[string]{&e.Detail}, &took, at{&e.OccurredAt})
@@ -82,7 +90,8 @@ func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delive
 		}
 		e.DeliveryID = id
 		return err
-	})
+	}, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at
+		FROM delivery_events WHERE delivery_id = ? ORDER BY at DESC, mark DESC LIMIT ?`, id, maxTimeline)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the timeline: %w", err)
 	}

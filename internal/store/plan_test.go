@@ -84,7 +84,7 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &Store{reads: db(), writer: w, now: now}
+	s = &Store{reads: db(), quick: db(), writer: w, now: now}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -120,6 +120,7 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		"AND delivery_id BETWEEN ? AND ? AND notification_id = ? ORDER BY delivery_id":                               "log_delivery",
 		"FROM communications_log INDEXED BY log_message":                                                             "log_message",
 		"FROM communications_log INDEXED BY log_key":                                                                 "log_key",
+		"INDEXED BY log_in_flight WHERE tenant_id = ? AND in_flight = 1 AND integration_id IN (SELECT":               "log_in_flight (integration_id=?",
 		"FROM delivery_events WHERE delivery_id = ?":                                                                 "PRIMARY KEY",
 	}
 	met := map[string]bool{}

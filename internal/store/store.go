@@ -35,6 +35,7 @@ type Config struct {
 type Store struct {
 	dir    string
 	reads  *sql.DB
+	quick  *sql.DB // for what every request needs: it never waits behind a query of the log
 	writer *writer
 	now    func() time.Time
 	log    *slog.Logger
@@ -74,16 +75,20 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := startWriter(ctx, writes, cfg)
+	quick, err := open(cfg.Path, 2, "&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, reads.Close())
 	}
-	return &Store{dir: filepath.Dir(cfg.Path), reads: reads, writer: w, now: cfg.Now, log: cfg.Log}, nil
+	w, err := startWriter(ctx, writes, cfg)
+	if err != nil {
+		return nil, errors.Join(err, reads.Close(), quick.Close())
+	}
+	return &Store{dir: filepath.Dir(cfg.Path), reads: reads, quick: quick, writer: w, now: cfg.Now, log: cfg.Log}, nil
 }
 
 // Close finishes the writes that wait and closes the database.
 func (s *Store) Close() error {
-	return errors.Join(s.writer.stop(), s.reads.Close())
+	return errors.Join(s.writer.stop(), s.reads.Close(), s.quick.Close())
 }
 
 // pingRoom is how many bytes a disk must still take to count as not full.

@@ -43,14 +43,13 @@ func scanTenant(row scanner, t *peal.Tenant) error {
 
 // Tenant gives one tenant.
 func (s *Store) Tenant(ctx context.Context, id string) (t peal.Tenant, err error) {
-	row := s.reads.QueryRowContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants WHERE tenant_id = ?`, id)
-	return t, notFound(scanTenant(row, &t), "tenant")
+	err = one(ctx, s.quick, scanTenant, &t, `SELECT tenant_id, name, disabled, created_at FROM tenants WHERE tenant_id = ?`, id)
+	return t, notFound(err, "tenant")
 }
 
 // Tenants gives all of them, by id.
 func (s *Store) Tenants(ctx context.Context) ([]peal.Tenant, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT tenant_id, name, disabled, created_at FROM tenants ORDER BY tenant_id`)
-	return collect(rows, err, scanTenant)
+	return list(ctx, s.reads, scanTenant, `SELECT tenant_id, name, disabled, created_at FROM tenants ORDER BY tenant_id`)
 }
 
 const keyColumns = `key_id, k.tenant_id, k.name, hash, scopes, k.created_at, expires_at, revoked_at, t.disabled
@@ -74,14 +73,13 @@ func (s *Store) CreateKey(ctx context.Context, k peal.Key) error {
 
 // Key gives a key by its id, whatever its tenant: its secret is yet to be compared.
 func (s *Store) Key(ctx context.Context, id string) (k peal.Key, err error) {
-	row := s.reads.QueryRowContext(ctx, `SELECT `+keyColumns+` WHERE key_id = ?`, id)
-	return k, notFound(scanKey(row, &k), "key")
+	err = one(ctx, s.quick, scanKey, &k, `SELECT `+keyColumns+` WHERE key_id = ?`, id)
+	return k, notFound(err, "key")
 }
 
 // Keys gives a tenant's keys, the revoked too.
 func (s *Store) Keys(ctx context.Context, tenantID string) ([]peal.Key, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT `+keyColumns+` WHERE k.tenant_id = ? ORDER BY key_id`, tenantID)
-	return collect(rows, err, scanKey)
+	return list(ctx, s.reads, scanKey, `SELECT `+keyColumns+` WHERE k.tenant_id = ? ORDER BY key_id`, tenantID)
 }
 
 // RevokeKey makes a tenant's key worthless; a second time is no error.
@@ -110,8 +108,9 @@ func (s *Store) PutUser(ctx context.Context, tenantID string, u peal.User) error
 // User gives a tenant's user.
 func (s *Store) User(ctx context.Context, tenantID, id string) (u peal.User, err error) {
 	u.ID = id
-	err = s.reads.QueryRowContext(ctx, `SELECT phone, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`,
-		tenantID, id).Scan(opt[string]{&u.Phone}, at{&u.UpdatedAt})
+	err = one(ctx, s.quick, func(row scanner, u *peal.User) error {
+		return row.Scan(opt[string]{&u.Phone}, at{&u.UpdatedAt})
+	}, &u, `SELECT phone, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
 	return u, notFound(err, "user")
 }
 

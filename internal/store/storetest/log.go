@@ -21,9 +21,9 @@ func logCases() []testCase {
 // logPages: whatever the filter and the size of a page, the pages put together are the rows that the filter means,
 // newest first.
 func logPages(b *bundle) {
-	one, two := b.integration("a"), b.integration("a")
+	one, two := b.registered("a"), b.registered("a")
 	rows := b.variety(one, two)
-	b.variety(b.integration("b"), b.integration("b"))
+	b.variety(b.registered("b"), b.registered("b"))
 	start := rows[0].CreatedAt
 	rapid.Check(b.T, func(t *rapid.T) {
 		f := drawFilter(t, rows, start)

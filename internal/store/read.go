@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"peal/internal/peal"
+)
+
+const (
+	// readTime bounds every read, with its wait for a connection: one that takes longer is of no use to who asks, and
+	// keeps others waiting.
+	readTime = 5 * time.Second
+	// countTime bounds what counts everything in flight, in the background.
+	countTime = time.Minute
+)
+
+// list reads all rows of a query with scan.
+func list[T any](ctx context.Context, db *sql.DB, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+	return listWithin(ctx, readTime, db, scan, query, args...)
+}
+
+func listWithin[T any](ctx context.Context, most time.Duration, db *sql.DB, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+	rctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	rows, err := db.QueryContext(rctx, query, args...)
+	all, err := collect(rows, err, scan)
+	return all, tooSlow(ctx, rctx, err)
+}
+
+// one reads the row of a query that has at most one with scan; sql.ErrNoRows when it has none.
+func one[T any](ctx context.Context, db *sql.DB, scan func(scanner, *T) error, v *T, query string, args ...any) error {
+	rctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	return tooSlow(ctx, rctx, scan(db.QueryRowContext(rctx, query, args...), v))
+}
+
+// tooSlow says of a read that failed because its time was over that this is so.
+func tooSlow(caller, read context.Context, err error) error {
+	if err == nil || caller.Err() != nil || read.Err() == nil || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return &peal.Error{Kind: peal.Overloaded, Message: "the records took too long to answer", Err: fmt.Errorf("%w: %w", read.Err(), err)}
+}
+
+// scanInto reads one column.
+func scanInto[T any](row scanner, v *T) error { return row.Scan(v) }
