@@ -42,7 +42,8 @@ func TestKilledUnderLoad(t *testing.T) {
 	emu := newEmulator(t)
 	p := build(t)
 	p.start(t)
-	setUp(t, p, emu)
+	g := newGate(t, p)
+	setUp(t, p, emu, g)
 	l := newLoad(t, p, tenant)
 	l.start()
 	for round := range *rounds {
@@ -53,14 +54,16 @@ func TestKilledUnderLoad(t *testing.T) {
 			t.Fatalf("peal ended by itself: %v\n%s", err, p.tail(20))
 		}
 		p.kill(t)
-		if round%phases == phases-1 {
+		if round%phases == phases/2 {
 			p.wipe(t)
+			g.forget()
 		}
 		p.start(t)
 	}
 	l.finish()
 	rows := quiet(t, p, l)
 	account(t, p, l, emu, rows)
+	g.receipts(t, l, emu)
 }
 
 // emulator is the provider, which the kills do not touch.
@@ -73,7 +76,8 @@ type emulator struct {
 // sides. Some it refuses for the moment, so a kill meets retries that wait, too.
 func newEmulator(t *testing.T) *emulator {
 	t.Helper()
-	emu := &emulator{Server: wasender.New(wasender.Options{})}
+	script := wasender.StatusScript(50*time.Millisecond, wasender.StatusDelivered, wasender.StatusRead)
+	emu := &emulator{Server: wasender.New(wasender.Options{Script: &script})}
 	t.Cleanup(emu.Close)
 	for i, f := range []wasender.Fault{
 		{Kind: wasender.FaultStatus, Status: 503, Probability: 0.1},
@@ -91,8 +95,8 @@ func newEmulator(t *testing.T) *emulator {
 	return emu
 }
 
-// setUp makes a tenant and its integration, and tells the emulator where webhooks go.
-func setUp(t *testing.T, p *process, emu *emulator) {
+// setUp makes a tenant and its integration, and tells the emulator where webhooks go: through the gate.
+func setUp(t *testing.T, p *process, emu *emulator, g *gate) {
 	t.Helper()
 	operator, err := client.New("http://"+p.addr, p.operator)
 	if err != nil {
@@ -110,7 +114,8 @@ func setUp(t *testing.T, p *process, emu *emulator) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := emu.UpdateSession(1, func(s *wasender.Session) { s.WebhookURL = in.WebhookURL }); err != nil {
+	path := strings.TrimPrefix(in.WebhookURL, "http://"+p.addr)
+	if _, err := emu.UpdateSession(1, func(s *wasender.Session) { s.WebhookURL = g.url + path }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	workers   = 8
-	eachEvery = 20 * time.Millisecond // so 400 requests a second at most, some of them batches
+	eachEvery = 25 * time.Millisecond // so 320 requests a second at most, some of them batches
 	batch     = 5
 )
 
