@@ -49,12 +49,12 @@ type Contact struct {
 	Phone string `json:"phone" doc:"E.164" example:"+919812345678"`
 }
 
-// Location is a point on the map, in degrees.
+// Location is a point on the map, in degrees; both are needed.
 type Location struct {
-	Latitude  float64 `json:"latitude" minimum:"-90" maximum:"90"`
-	Longitude float64 `json:"longitude" minimum:"-180" maximum:"180"`
-	Name      string  `json:"name,omitempty" maxLength:"256"`
-	Address   string  `json:"address,omitempty" maxLength:"1024"`
+	Latitude  *float64 `json:"latitude" nullable:"false" minimum:"-90" maximum:"90"`
+	Longitude *float64 `json:"longitude" nullable:"false" minimum:"-180" maximum:"180"`
+	Name      string   `json:"name,omitempty" maxLength:"256"`
+	Address   string   `json:"address,omitempty" maxLength:"1024"`
 }
 
 // Poll is a question with 2 to 12 options.

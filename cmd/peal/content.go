@@ -85,7 +85,7 @@ func (c *ContentFlags) setLocation(out *api.Content) error {
 	if err == nil {
 		var longitude float64
 		if longitude, err = strconv.ParseFloat(strings.TrimSpace(long), 64); err == nil {
-			out.Location = &api.Location{Latitude: latitude, Longitude: longitude}
+			out.Location = &api.Location{Latitude: &latitude, Longitude: &longitude}
 			return nil
 		}
 	}

@@ -117,6 +117,8 @@ func wrongContents() []wrong {
 		{"contact phone is none", saying(`{"contact":{"name":"Raju","phone":"call me"}}`), "content.contact.phone", "invalid"},
 		{"latitude out of the world", saying(`{"location":{"latitude":91,"longitude":0}}`), "content.location.latitude", "out_of_range"},
 		{"longitude out of the world", saying(`{"location":{"latitude":0,"longitude":-181}}`), "content.location.longitude", "out_of_range"},
+		{"no latitude", saying(`{"location":{"longitude":0}}`), "content.location.latitude", "required"},
+		{"longitude is null", saying(`{"location":{"latitude":0,"longitude":null}}`), "content.location.longitude", "required"},
 		{"location name too long", saying(`{"location":{"latitude":0,"longitude":0,"name":"` + long[:257] + `"}}`), "content.location.name", "too_long"},
 		{"location address too long", saying(`{"location":{"latitude":0,"longitude":0,"address":"` + long[:1025] + `"}}`), "content.location.address", "too_long"},
 		{"latitude is a text", saying(`{"location":{"latitude":"12.9","longitude":0}}`), "content.location.latitude", "type"},

@@ -1,6 +1,7 @@
 package wasender
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"strconv"
@@ -111,14 +112,19 @@ func (k *checker) phone(path, s string) {
 }
 
 func (k *checker) location(l *api.Location) {
-	if math.IsNaN(l.Latitude) || math.Abs(l.Latitude) > 90 {
-		k.add("location.latitude", "out_of_range", "give degrees between -90 and 90")
-	}
-	if math.IsNaN(l.Longitude) || math.Abs(l.Longitude) > 180 {
-		k.add("location.longitude", "out_of_range", "give degrees between -180 and 180")
-	}
+	k.degrees("location.latitude", l.Latitude, 90)
+	k.degrees("location.longitude", l.Longitude, 180)
 	k.text("location.name", l.Name, false, maxName)
 	k.text("location.address", l.Address, false, maxAddress)
+}
+
+func (k *checker) degrees(path string, at *float64, most float64) {
+	switch {
+	case at == nil:
+		k.add(path, "required", fmt.Sprintf("give degrees between -%v and %v", most, most))
+	case math.IsNaN(*at) || math.Abs(*at) > most:
+		k.add(path, "out_of_range", fmt.Sprintf("give degrees between -%v and %v", most, most))
+	}
 }
 
 func (k *checker) poll(p *api.Poll) {

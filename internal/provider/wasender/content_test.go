@@ -37,10 +37,12 @@ func TestCheckContentRefuses(t *testing.T) {
 		"long filename":       {api.Content{Document: &api.Document{URL: "https://example.com/a", Filename: strings.Repeat("x", 256)}}, "document.filename", "too_long"},
 		"contact's name":      {api.Content{Contact: &api.Contact{Phone: testPhone}}, "contact.name", "required"},
 		"contact's phone":     {api.Content{Contact: &api.Contact{Name: "Ann", Phone: "0151 123"}}, "contact.phone", "invalid"},
-		"latitude":            {api.Content{Location: &api.Location{Latitude: 90.1}}, "location.latitude", "out_of_range"},
-		"longitude":           {api.Content{Location: &api.Location{Longitude: -180.1}}, "location.longitude", "out_of_range"},
-		"not a number":        {api.Content{Location: &api.Location{Latitude: math.NaN()}}, "location.latitude", "out_of_range"},
-		"infinite":            {api.Content{Location: &api.Location{Longitude: math.Inf(1)}}, "location.longitude", "out_of_range"},
+		"latitude":            {api.Content{Location: &api.Location{Latitude: new(90.1), Longitude: new(0.0)}}, "location.latitude", "out_of_range"},
+		"longitude":           {api.Content{Location: &api.Location{Latitude: new(0.0), Longitude: new(-180.1)}}, "location.longitude", "out_of_range"},
+		"no latitude":         {api.Content{Location: &api.Location{Longitude: new(0.0)}}, "location.latitude", "required"},
+		"no longitude":        {api.Content{Location: &api.Location{Latitude: new(0.0)}}, "location.longitude", "required"},
+		"not a number":        {api.Content{Location: &api.Location{Latitude: new(math.NaN()), Longitude: new(0.0)}}, "location.latitude", "out_of_range"},
+		"infinite":            {api.Content{Location: &api.Location{Latitude: new(0.0), Longitude: new(math.Inf(1))}}, "location.longitude", "out_of_range"},
 		"no question":         {api.Content{Poll: &api.Poll{Options: []string{"a", "b"}}}, "poll.question", "required"},
 		"one option":          {api.Content{Poll: &api.Poll{Question: "?", Options: []string{"a"}}}, "poll.options", "out_of_range"},
 		"13 options":          {api.Content{Poll: &api.Poll{Question: "?", Options: strings.Split(strings.Repeat("a", 13), "")}}, "poll.options", "out_of_range"},
@@ -70,7 +72,7 @@ func TestCheckContentTakes(t *testing.T) {
 		"http":         {Image: &api.Media{URL: "http://example.com/a.png"}},
 		"upper case":   {Image: &api.Media{URL: "HTTPS://EXAMPLE.COM/a.png"}},
 		"port":         {Image: &api.Media{URL: "https://example.com:8443/a.png#x"}},
-		"poles":        {Location: &api.Location{Latitude: -90, Longitude: 180}},
+		"poles":        {Location: &api.Location{Latitude: new(-90.0), Longitude: new(180.0)}},
 	} {
 		if fields := (Kind{}).CheckContent(&c); len(fields) > 0 {
 			t.Errorf("%s: %+v", name, fields)

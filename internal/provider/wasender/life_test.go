@@ -206,7 +206,7 @@ func TestEveryContentIsTaken(t *testing.T) {
 		"audio":    {Audio: &api.Audio{URL: "https://example.com/a.ogg"}},
 		"sticker":  {Sticker: &api.Sticker{URL: "https://example.com/a.webp"}},
 		"contact":  {Contact: &api.Contact{Name: "Ann", Phone: "+4915112345678"}},
-		"location": {Location: &api.Location{Latitude: 1.5, Longitude: -2.5, Name: "n", Address: "a"}},
+		"location": {Location: &api.Location{Latitude: new(1.5), Longitude: new(-2.5), Name: "n", Address: "a"}},
 		"poll":     {Poll: &api.Poll{Question: "?", Options: []string{"a", "b"}, MultiSelect: true}},
 	} {
 		if fields := (wasender.Kind{}).CheckContent(&content); len(fields) > 0 {

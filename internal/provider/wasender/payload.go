@@ -64,12 +64,20 @@ func appendMedia(b []byte, key, url, caption string, viewOnce bool) []byte {
 
 func appendLocation(b []byte, l *api.Location) []byte {
 	b = append(b, `,"location":{"latitude":`...)
-	b = strconv.AppendFloat(b, l.Latitude, 'f', -1, 64)
+	b = strconv.AppendFloat(b, degrees(l.Latitude), 'f', -1, 64)
 	b = append(b, `,"longitude":`...)
-	b = strconv.AppendFloat(b, l.Longitude, 'f', -1, 64)
+	b = strconv.AppendFloat(b, degrees(l.Longitude), 'f', -1, 64)
 	b = appendOptional(b, "name", l.Name)
 	b = appendOptional(b, "address", l.Address)
 	return append(b, '}')
+}
+
+// degrees are there, by CheckContent.
+func degrees(at *float64) float64 {
+	if at == nil {
+		return 0
+	}
+	return *at
 }
 
 // appendStrings writes a further field that is a list.

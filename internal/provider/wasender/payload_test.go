@@ -30,8 +30,8 @@ func contents() map[string]api.Content {
 		"audio":           {Audio: &api.Audio{URL: "https://example.com/a.ogg", ViewOnce: true}},
 		"sticker":         {Sticker: &api.Sticker{URL: "https://example.com/a.webp"}},
 		"contact":         {Contact: &api.Contact{Name: "Ann O'Neill", Phone: "+4915112345678"}},
-		"location":        {Location: &api.Location{Latitude: 37.7749, Longitude: -122.4194, Name: "Office", Address: "1 Main St"}},
-		"location-origin": {Location: &api.Location{Latitude: 0, Longitude: 1e-7}},
+		"location":        {Location: &api.Location{Latitude: new(37.7749), Longitude: new(-122.4194), Name: "Office", Address: "1 Main St"}},
+		"location-origin": {Location: &api.Location{Latitude: new(0.0), Longitude: new(1e-7)}},
 		"poll":            {Poll: &api.Poll{Question: "Lunch?", Options: []string{"Yes", "No"}, MultiSelect: true}},
 	}
 }
