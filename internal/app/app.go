@@ -79,6 +79,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	a.transport = netguard.New(networks...).Transport(netguard.Config{})
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
 	a.service = integration.NewService(a.directory, a.store, time.Now)
+	a.service.HandTo(a.stream)
 	if err := a.directory.Reload(ctx); err != nil {
 		return nil, err
 	}

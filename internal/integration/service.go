@@ -15,6 +15,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -26,6 +27,12 @@ type Writer interface {
 	CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error
 	UpdateIntegration(ctx context.Context, in *peal.SealedIntegration) error
 	DeleteIntegration(ctx context.Context, tenantID, id string) (canceled int, err error)
+	PullIn(ctx context.Context, integrationID string) ([]pipeline.Job, error)
+}
+
+// Jobs hands work to send.
+type Jobs interface {
+	Publish(jobs []pipeline.Job)
 }
 
 // Service makes, changes and deletes integrations.
@@ -33,12 +40,16 @@ type Service struct {
 	*Directory
 	writer Writer
 	now    func() time.Time
+	jobs   Jobs
 }
 
 // NewService makes a service that keeps the directory up to date with what it changes.
 func NewService(d *Directory, w Writer, now func() time.Time) *Service {
 	return &Service{Directory: d, writer: w, now: now}
 }
+
+// HandTo names who gets the jobs of deliveries that a pause had put back to its end, when it ends early.
+func (s *Service) HandTo(jobs Jobs) { s.jobs = jobs }
 
 // Create checks and writes a new integration.
 func (s *Service) Create(ctx context.Context, tenantID string, req *api.IntegrationRequest) (*peal.Integration, error) {
@@ -103,7 +114,7 @@ func (s *Service) Update(ctx context.Context, tenantID, ref string, p *api.Integ
 	if err := s.writer.UpdateIntegration(ctx, row); err != nil {
 		return nil, err
 	}
-	return s.reread(ctx, in.ID)
+	return s.resumed(ctx, in.ID)
 }
 
 // merge lays the settings that are set in p over those in s.
@@ -145,7 +156,22 @@ func (s *Service) SetPause(ctx context.Context, tenantID, ref string, pause bool
 	if err := s.Pause(ctx, in.ID, 0, p); err != nil {
 		return nil, err
 	}
-	return s.reread(ctx, in.ID)
+	if pause {
+		return s.reread(ctx, in.ID)
+	}
+	return s.resumed(ctx, in.ID)
+}
+
+// resumed is an integration whose pause, if it had one, is over: what waited for its end goes at once.
+func (s *Service) resumed(ctx context.Context, id string) (*peal.Integration, error) {
+	jobs, err := s.writer.PullIn(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("bring back what the pause put off: %w", err)
+	}
+	if s.jobs != nil {
+		s.jobs.Publish(jobs)
+	}
+	return s.reread(ctx, id)
 }
 
 func (s *Service) reread(ctx context.Context, id string) (*peal.Integration, error) {
