@@ -47,6 +47,9 @@ func recordTable(b *bundle) {
 		{peal.ClassIntegration, peal.Queued, soon(5 * time.Second), func(d *peal.Delivery, a *peal.Attempt) {
 			d.DueAt, d.Attempts = a.Due, 0
 		}},
+		{peal.ClassNone, peal.Queued, func(a *peal.Attempt) { // no call was made after all
+			a.Due, a.Outcome = a.At.Add(time.Second), peal.Outcome{}
+		}, func(d *peal.Delivery, a *peal.Attempt) { d.DueAt, d.Attempts = a.Due, 0 }},
 		{peal.ClassUnknown, peal.Uncertain, func(*peal.Attempt) {}, func(*peal.Delivery, *peal.Attempt) {}},
 		{peal.ClassUnknown, peal.Queued, soon(time.Second), func(d *peal.Delivery, a *peal.Attempt) { // on_unknown: resend
 			d.DueAt = a.Due
@@ -72,6 +75,10 @@ func recordTable(b *bundle) {
 		b.same(string(c.class)+" → "+string(c.next), got, want)
 		_, events, err := b.Delivery(b.Context(), "a", want.ID)
 		b.ok(err)
+		if c.class == peal.ClassNone {
+			b.same("timeline of no attempt", b.timeline(want), []string{"queued queued"})
+			continue
+		}
 		if len(events) != 2 {
 			b.Fatalf("the timeline is %+v", events)
 		}
