@@ -56,7 +56,7 @@ type LogFilter struct {
 	IntegrationID  string
 	Channel        string
 	Status         Status
-	Since, Until   time.Time // by the time that they were accepted
+	Since, Until   time.Time // by the time that they were accepted; of dead letters, that they died
 	Dead           bool      // only dead letters
 	ErrorCode      string
 	Before         string // the last id of the page before; empty for the first page

@@ -31,8 +31,12 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilte
 	c.equal("channel", f.Channel)
 	c.equal("error_code", f.ErrorCode)
 	index := whereStatus(&f, c)
-	c.since("created_at", f.Since)
-	c.until("created_at", f.Until)
+	when := "created_at"
+	if f.Dead {
+		when = "dead_at"
+	}
+	c.since(when, f.Since)
+	c.until(when, f.Until)
 	if f.Before != "" {
 		c.and("delivery_id < ?", f.Before)
 	}

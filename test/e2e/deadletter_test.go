@@ -79,6 +79,7 @@ func TestDeadLettersSeen(t *testing.T) {
 		{"by code", client.DeadLetterQuery{ErrorCode: "http_500"}, values(b)},
 		{"by integration's name", client.DeadLetterQuery{Integration: "second"}, values(c)},
 		{"by integration's id and code", client.DeadLetterQuery{Integration: w.integration.ID, ErrorCode: "http_503"}, values(a)},
+		{"dead since the last one was accepted", client.DeadLetterQuery{Since: w.delivery(t, values(c)[0]).CreatedAt}, values(c)},
 		{"before there were any", client.DeadLetterQuery{Until: time.Now().Add(-time.Hour)}, nil},
 		{"of another code", client.DeadLetterQuery{ErrorCode: "http_418"}, nil},
 	} {

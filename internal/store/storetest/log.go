@@ -120,10 +120,14 @@ func drawFilter(t *rapid.T, rows []peal.Delivery, start time.Time) peal.LogFilte
 // chosen says in Go what the filter means.
 func chosen(d *peal.Delivery, f *peal.LogFilter) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
+	when := d.CreatedAt
+	if f.Dead {
+		when = d.DeadAt
+	}
 	return is(f.Recipient, d.Recipient) && is(f.IntegrationID, d.IntegrationID) && is(string(f.Status), string(d.Status)) &&
 		is(f.Channel, d.Channel) && is(f.NotificationID, d.NotificationID) && is(f.ErrorCode, d.ErrorCode) &&
-		(!f.Dead || !d.DeadAt.IsZero()) && (f.Since.IsZero() || !d.CreatedAt.Before(f.Since)) &&
-		(f.Until.IsZero() || d.CreatedAt.Before(f.Until))
+		(!f.Dead || !d.DeadAt.IsZero()) && (f.Since.IsZero() || !when.Before(f.Since)) &&
+		(f.Until.IsZero() || when.Before(f.Until))
 }
 
 func logByMessage(b *bundle) {
