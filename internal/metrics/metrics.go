@@ -31,6 +31,42 @@ type Metrics struct {
 	Mended     prometheus.Counter // rows without a job that the ledger gave one
 }
 
+// Retain removes the series of integrations that are no more.
+func (m *Metrics) Retain(alive func(integrationID string) bool) {
+	families, err := m.Registry.Gather()
+	if err != nil {
+		return // what could not be gathered shows in the scrape, too
+	}
+	gone := map[string]bool{}
+	for _, f := range families {
+		for _, s := range f.GetMetric() {
+			for _, l := range s.GetLabel() {
+				if l.GetName() == byIntegration && !gone[l.GetValue()] && !alive(l.GetValue()) {
+					gone[l.GetValue()] = true
+				}
+			}
+		}
+	}
+	for id := range gone {
+		for _, v := range m.vectors() {
+			v.DeletePartialMatch(prometheus.Labels{byIntegration: id})
+		}
+	}
+}
+
+const byIntegration = "integration"
+
+type vector interface {
+	DeletePartialMatch(labels prometheus.Labels) int
+}
+
+// vectors are those with a series per integration.
+func (m *Metrics) vectors() []vector {
+	return []vector{
+		m.Accepted, m.Moved, m.Attempts, m.CallTime, m.LimitWait, m.Queued, m.OldestAge, m.Uncertain, m.Dead, m.Paused, m.Callbacks,
+	}
+}
+
 // New makes the metrics and their registry, with those of the Go runtime and the process.
 func New() *Metrics {
 	r := prometheus.NewRegistry()

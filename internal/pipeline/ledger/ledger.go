@@ -143,7 +143,7 @@ func (l *Ledger) Walk(ctx context.Context, all bool) (mended int, err error) {
 	}
 }
 
-// mend settles one page: expired rows end, rows of deleted integrations are canceled, the rest have a job or get one.
+// mend settles one page: expired rows end, rows of deleted integrations are settled, the rest have a job or get one.
 func (l *Ledger) mend(ctx context.Context, rows []pipeline.InFlight, all bool) (int, error) {
 	now := l.cfg.Now()
 	var jobs []pipeline.Job
@@ -206,6 +206,7 @@ func (l *Ledger) measure(ctx context.Context) {
 		return
 	}
 	m, now := l.cfg.Metrics, l.cfg.Now()
+	m.Retain(func(id string) bool { return l.cfg.Integrations.ByID(id) != nil })
 	m.Queued.Reset()
 	m.OldestAge.Reset()
 	m.Uncertain.Reset()
