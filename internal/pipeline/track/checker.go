@@ -1,11 +1,15 @@
 package track
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,6 +26,7 @@ const (
 	checkAtOnce  = 8                // look-ups in flight per integration
 	checkSoon    = 20 * time.Second // after a look-up of a young message that had no key yet
 	checkAgain   = 30 * time.Second // after a look-up that failed for a passing reason
+	checkRest    = 30 * time.Second // of an integration whose account is at fault, or too fast, and does not say how long
 	maxCheckTime = time.Hour        // after the send; then nobody asks any more
 	// ParkedFor is how long evidence waits for a row that knows its message, before it is kept as unmatched. It is
 	// longer than the last look-up is away.
@@ -58,11 +63,12 @@ type Checker struct {
 	mu     sync.Mutex
 	urged  map[string]bool
 	limits map[string]*limitOf
+	rests  map[string]time.Time // when an integration's look-ups go on
 }
 
 // NewChecker makes a Checker.
 func NewChecker(cfg CheckerConfig) *Checker {
-	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}}
+	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}, rests: map[string]time.Time{}}
 }
 
 type limitOf struct {
@@ -105,6 +111,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			continue
 		case <-sweep.C:
 			c.sweep(ctx)
+			c.forget()
 			continue
 		case <-tick.C:
 		case <-c.urge:
@@ -127,7 +134,33 @@ func (c *Checker) Run(ctx context.Context) error {
 
 func (c *Checker) checked(in *peal.Integration) bool {
 	kind, ok := c.Integrations.Kind(in.Kind)
-	return ok && len(kind.Defaults().Checks) > 0
+	now := c.Now()
+	return ok && len(kind.Defaults().Checks) > 0 && !in.Paused(now) && !c.resting(in.ID, now)
+}
+
+func (c *Checker) resting(id string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Before(c.rests[id])
+}
+
+// rest lets an integration's look-ups rest until then.
+func (c *Checker) rest(id string, until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if until.After(c.rests[id]) {
+		c.rests[id] = until
+	}
+}
+
+// forget lets go of what is noted of integrations that are no more.
+func (c *Checker) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := func(id string) bool { return c.Integrations.ByID(id) == nil }
+	maps.DeleteFunc(c.limits, func(id string, _ *limitOf) bool { return gone(id) })
+	maps.DeleteFunc(c.rests, func(id string, _ time.Time) bool { return gone(id) })
+	maps.DeleteFunc(c.urged, func(id string, _ bool) bool { return gone(id) })
 }
 
 func (c *Checker) sweep(ctx context.Context) {
@@ -150,6 +183,9 @@ func (c *Checker) checkAll(ctx context.Context, in *peal.Integration) {
 	c.mu.Unlock()
 	kind, _ := c.Integrations.Kind(in.Kind)
 	for ctx.Err() == nil {
+		if in = c.Integrations.ByID(in.ID); in == nil || !c.checked(in) {
+			return // it was deleted or paused meanwhile
+		}
 		by := c.Now()
 		if urged = urged && !c.nothingParked(ctx, in.ID); urged {
 			by = by.Add(kind.Defaults().Checks[0])
@@ -173,7 +209,8 @@ func (c *Checker) nothingParked(ctx context.Context, id string) bool {
 	return err != nil || n == 0
 }
 
-// check looks rows up; false when it should rest: the account is at fault, or the records are.
+// check looks rows up; false when it should rest: the account is at fault, or the records are. It stops at the first
+// answer that says so; what was not looked up then stays due.
 func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeline.Unkeyed) bool {
 	kind, _ := c.Integrations.Kind(in.Kind)
 	client, err := kind.Open(in, c.Transport)
@@ -186,41 +223,49 @@ func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeli
 		wg       sync.WaitGroup
 		places   = make(chan struct{}, checkAtOnce)
 		evidence = make([]*peal.Evidence, len(rows))
-		rest     bool
-		mu       sync.Mutex
+		tired    atomic.Bool
+		asked    int
 	)
 	limit := c.limit(in)
-	for i := range rows {
+	for ; asked < len(rows); asked++ {
 		if limit.Wait(ctx) != nil {
-			return false
+			break
 		}
 		places <- struct{}{}
+		if c.resting(in.ID, c.Now()) {
+			break
+		}
+		i := asked
 		wg.Go(func() {
 			defer func() { <-places }()
-			e, tired := c.lookup(ctx, in, client, &rows[i], kind.Defaults().Checks)
+			e, enough := c.lookup(ctx, in, client, &rows[i], kind.Defaults().Checks)
 			evidence[i] = e
-			if tired {
-				mu.Lock()
-				rest = true
-				mu.Unlock()
+			if enough {
+				tired.Store(true)
 			}
 		})
 	}
 	wg.Wait()
+	return c.keep(ctx, in, evidence[:asked], rows[:asked]) && asked == len(rows) && !tired.Load()
+}
+
+// keep writes what look-ups found, and only then when to make the next: what was found is not lost for want of another.
+func (c *Checker) keep(ctx context.Context, in *peal.Integration, evidence []*peal.Evidence, rows []pipeline.Unkeyed) bool {
 	var found []peal.Evidence
 	for _, e := range evidence {
 		if e != nil {
 			found = append(found, *e)
 		}
 	}
-	if err := c.Checks.SetChecks(ctx, rows); err != nil {
-		return false
+	err := c.Folder.write(found)
+	if err == nil {
+		err = c.Checks.SetChecks(ctx, rows)
 	}
-	if err := c.Folder.write(found); err != nil {
-		c.Log.Warn("look-ups not folded", "integration_id", in.ID, "error", err)
-		return false
+	if err != nil && ctx.Err() == nil {
+		c.Log.Warn("look-ups not written; they are made again", "integration_id", in.ID, "error", err)
+		c.rest(in.ID, c.Now().Add(checkRest))
 	}
-	return !rest
+	return err == nil
 }
 
 // lookup asks after one message, and sets when to ask again. It says whether to rest before the next.
@@ -234,25 +279,45 @@ func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provi
 		row.CheckAt = time.Time{}
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, in.Timeout)
+	lctx, cancel := context.WithTimeout(ctx, in.Timeout)
 	defer cancel()
-	e, err := client.Lookup(ctx, row.MessageID)
+	e, err := c.ask(lctx, in, client, row.MessageID)
 	if err == nil {
-		e.TenantID, e.IntegrationID, e.MessageID = in.TenantID, in.ID, row.MessageID
+		e.TenantID, e.IntegrationID, e.DeliveryID, e.MessageID = in.TenantID, in.ID, row.DeliveryID, row.MessageID
 		if e.MessageKey == "" && now.Sub(row.SentAt) < time.Minute {
 			row.CheckAt = now.Add(checkSoon)
 		}
 		return &e, false
 	}
-	var pe *provider.Error
-	if errors.As(err, &pe) && pe.Class == peal.ClassPermanent {
+	again := now.Add(checkAgain)
+	pe, ok := errors.AsType[*provider.Error](err)
+	switch {
+	case ok && pe.Class == peal.ClassPermanent:
 		return nil, false // it does not know the message (yet)
+	case ok && (pe.Class == peal.ClassThrottled || pe.Class == peal.ClassIntegration):
+		again = now.Add(cmp.Or(max(pe.RetryAfter, 0), checkRest))
+		c.rest(in.ID, again)
+		c.Log.Info("look-ups rest", "integration_id", in.ID, "until", again, "error", err)
+	case ctx.Err() != nil: // Peal is stopping; it says nothing of the message
+		row.CheckAt = now
+		return nil, true
 	}
-	if again := now.Add(checkAgain); now.Sub(row.SentAt) < maxCheckTime && (row.CheckAt.IsZero() || again.Before(row.CheckAt)) {
+	if now.Sub(row.SentAt) < maxCheckTime && (row.CheckAt.IsZero() || again.Before(row.CheckAt) || c.resting(in.ID, row.CheckAt)) {
 		row.CheckAt = again
 	}
 	c.Log.Debug("look-up failed", "integration_id", in.ID, "delivery_id", row.DeliveryID, "error", err)
 	return nil, true
+}
+
+// ask asks the provider; a panic of its code is a look-up that failed.
+func (c *Checker) ask(ctx context.Context, in *peal.Integration, client provider.Client, messageID string) (e peal.Evidence, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Log.Error("look-up panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			err = errors.New("the look-up's code failed on it")
+		}
+	}()
+	return client.Lookup(ctx, messageID)
 }
 
 // nextCheck is the first of the check times that is still to come; zero when none is.

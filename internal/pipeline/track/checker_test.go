@@ -1,9 +1,11 @@
 package track_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +92,6 @@ func TestLookupsThatFail(t *testing.T) {
 	for name, err := range map[string]error{
 		"not known": &provider.Error{Class: peal.ClassPermanent, Code: "not_found"},
 		"away":      &provider.Error{Class: peal.ClassTemporary, Code: "http_503", Err: errors.New("away")},
-		"refused":   &provider.Error{Class: peal.ClassIntegration, Code: "unauthorized"},
 		"odd":       errors.New("what is this"),
 	} {
 		rows[name] = b.sent(b.in, -time.Second)
@@ -118,4 +119,110 @@ func TestLookupsThatFail(t *testing.T) {
 		}
 		b.reaches(peal.Sent, d)
 	}
+}
+
+// TestAnAccountThatIsRefusedRests: whatever else is due of it would be answered the same.
+func TestAnAccountThatIsRefusedRests(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]*provider.Error{
+		"throttled": {Class: peal.ClassThrottled, Code: "throttled", RetryAfter: time.Hour},
+		"refused":   {Class: peal.ClassIntegration, Code: "unauthorized"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			const rows, atOnce = 40, 8
+			for range rows {
+				b.sent(b.in, -time.Second)
+			}
+			b.carrier.lookup = func(string) (peal.Evidence, error) { return peal.Evidence{}, err }
+			c := b.checker(b.folder())
+			b.run(c)
+			calls := func() int {
+				b.carrier.mu.Lock()
+				defer b.carrier.mu.Unlock()
+				return len(b.carrier.lookups)
+			}
+			b.eventually("those looked up are put off, the others stay due", func() bool {
+				due, err := b.store.DueChecks(t.Context(), b.in.ID, time.Now(), false, 100)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return calls() > 0 && len(due) == rows-calls()
+			})
+			c.Urge(b.in.ID)
+			if n := calls(); n > atOnce {
+				t.Errorf("%d were looked up", n)
+			}
+			again, rerr := b.store.DueChecks(t.Context(), b.in.ID, time.Now().Add(max(err.RetryAfter, 30*time.Second)+time.Second), false, 100)
+			if rerr != nil || len(again) != rows {
+				t.Errorf("%d are looked up after the rest (%v), want all %d", len(again), rerr, rows)
+			}
+		})
+	}
+}
+
+func TestAPausedAccountIsNotAsked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.knows(peal.Delivered)
+	d := b.sent(b.in, -time.Second)
+	if err := b.service.Pause(t.Context(), b.in.ID, 0, &peal.Pause{Code: peal.PauseManual, Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	c := b.checker(b.folder())
+	c.Urge(b.in.ID)
+	b.run(c)
+	if n := b.carrier.looked("m-" + d.ID); n != 0 {
+		t.Errorf("it was looked up %d times", n)
+	}
+	if err := b.service.Pause(t.Context(), b.in.ID, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.reaches(peal.Delivered, d)
+}
+
+func TestALookupThatPanicsHasFailed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := b.sent(b.in, -time.Second)
+	b.carrier.lookup = func(string) (peal.Evidence, error) { panic("a bug in a provider") }
+	b.run(b.checker(b.folder()))
+	b.eventually("it is put off", func() bool {
+		due, err := b.store.DueChecks(t.Context(), b.in.ID, time.Now().Add(5*time.Second), false, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.carrier.looked("m-"+d.ID) == 1 && len(due) == 0
+	})
+}
+
+// unfolding are records that take no evidence.
+type unfolding struct {
+	track.Records
+	tried atomic.Int32
+}
+
+func (u *unfolding) Fold(context.Context, []peal.Evidence) (peal.Folded, error) {
+	u.tried.Add(1)
+	return peal.Folded{}, errAway
+}
+
+func TestALookupIsNotDoneBeforeItIsFolded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.knows(peal.Delivered)
+	d := b.sent(b.in, -time.Second)
+	u := &unfolding{Records: b.store}
+	b.records = u
+	stop := b.run(b.checker(b.folder()))
+	b.eventually("folding is tried", func() bool { return u.tried.Load() == 1 })
+	stop()
+	due, err := b.store.DueChecks(t.Context(), b.in.ID, time.Now(), false, 10)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("%d are still to be looked up, %v", len(due), err)
+	}
+	b.records = b.store
+	b.run(b.checker(b.folder()))
+	b.reaches(peal.Delivered, d)
 }
