@@ -6,7 +6,7 @@ import "time"
 type IntegrationRequest struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
 	Kind        string            `json:"kind" enum:"wasender"`
-	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret, and personal_access_token where look-ups in the account are wanted. Sealed at rest, never returned"`
+	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
 }
 
@@ -20,7 +20,6 @@ type IntegrationPatch struct {
 // Settings are an integration's knobs; absent ones have the provider's defaults.
 type Settings struct {
 	BaseURL     string `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
-	SessionID   string `json:"session_id,omitempty" doc:"wasender: the session's id, for look-ups with the personal access token"`
 	Limit       *Limit `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
 	LookupLimit *Limit `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
 	Concurrency int    `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32"`
@@ -28,7 +27,7 @@ type Settings struct {
 	MaxAttempts int    `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
 	RetryBase   string `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
 	RetryCap    string `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
-	OnUnknown   string `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown; default reconcile"`
+	OnUnknown   string `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for a receipt that proves what happened; hold: leave it to a person; resend: send again"`
 }
 
 // Limit allows at most rate in any window of period. Rate 0 means no limit.

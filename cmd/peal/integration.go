@@ -32,7 +32,7 @@ func (IntegrationCmd) Help() string { return integrationExample }
 type IntegrationCreateCmd struct {
 	Name       string   `arg:"" help:"Its name: a-z, 0-9, dots, dashes."`
 	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider."`
-	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret, personal_access_token."`
+	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret."`
 
 	SettingsFlags `embed:"" group:"settings"`
 }
@@ -229,7 +229,7 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
 		"credentials", names(in.Credentials), "webhook url", in.WebhookURL,
-		"base url", s.BaseURL, "session id", s.SessionID, "limit", rateText(s.Limit), "look-up limit", rateText(s.LookupLimit),
+		"base url", s.BaseURL, "limit", rateText(s.Limit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
 		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,
 		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),

@@ -12,7 +12,6 @@ import (
 // SettingsFlags are an integration's knobs.
 type SettingsFlags struct {
 	BaseURL     string        `name:"base-url" placeholder:"URL" help:"Where the provider's API is."`
-	SessionID   string        `name:"session-id" placeholder:"ID" help:"wasender: the session's id, for look-ups with the personal access token."`
 	Rate        string        `name:"rate" placeholder:"N/PERIOD" help:"Most sends in any window: 45/1s, 256/1m; 0 for no limit."`
 	Burst       int           `name:"burst" placeholder:"COUNT" help:"How many may go back to back after a quiet time; with --rate."`
 	LookupRate  string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
@@ -21,13 +20,13 @@ type SettingsFlags struct {
 	MaxAttempts int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
 	RetryBase   time.Duration `name:"retry-base" placeholder:"DURATION" help:"Wait before the second attempt; then three times as long each."`
 	RetryCap    time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
-	OnUnknown   string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile, hold or resend."`
+	OnUnknown   string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
 }
 
 // settings makes the API's settings; some says whether there is one among them.
 func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	s = api.Settings{
-		BaseURL: f.BaseURL, SessionID: f.SessionID, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
+		BaseURL: f.BaseURL, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
 		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
 	}
 	if s.Limit, err = parseRate("--rate", f.Rate); err != nil {

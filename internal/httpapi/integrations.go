@@ -181,7 +181,7 @@ func effective(in *peal.Integration) api.Settings {
 		return &api.Limit{Rate: l.Rate, Period: l.Period.String(), Burst: l.Burst}
 	}
 	return api.Settings{
-		BaseURL: in.BaseURL, SessionID: in.SessionID, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
+		BaseURL: in.BaseURL, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
 		Concurrency: in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
 	}

@@ -120,7 +120,6 @@ func (s *Service) Update(ctx context.Context, tenantID, ref string, p *api.Integ
 // merge lays the settings that are set in p over those in s.
 func merge(s, p *api.Settings) {
 	s.BaseURL = orDefault(p.BaseURL, s.BaseURL)
-	s.SessionID = orDefault(p.SessionID, s.SessionID)
 	s.Limit = orDefault(p.Limit, s.Limit)
 	s.LookupLimit = orDefault(p.LookupLimit, s.LookupLimit)
 	s.Concurrency = orDefault(p.Concurrency, s.Concurrency)

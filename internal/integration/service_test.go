@@ -87,20 +87,15 @@ func TestCredentialsAreRotatedOneByOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	in := b.create(t, "a", "main", func(r *api.IntegrationRequest) {
-		r.Credentials["personal_access_token"] = "pat"
 		r.Settings = api.Settings{Concurrency: 3, Timeout: "3s", Limit: &api.Limit{Rate: 7}}
 	})
 	key := "the-new-api-key"
 	got := b.update(t, in, api.IntegrationPatch{Credentials: map[string]string{"api_key": key}})
-	if got.Credentials["api_key"] != key || got.Credentials["webhook_secret"] != secret || got.Credentials["personal_access_token"] != "pat" || got.Version != 2 {
+	if got.Credentials["api_key"] != key || got.Credentials["webhook_secret"] != secret || got.Version != 2 {
 		t.Errorf("rotated to %v, version %d", got.Credentials, got.Version)
 	}
 	if in.Credentials["api_key"] != apiKey {
 		t.Error("who still holds the old integration sees the new key")
-	}
-	got = b.update(t, in, api.IntegrationPatch{Credentials: map[string]string{"personal_access_token": ""}})
-	if _, there := got.Credentials["personal_access_token"]; there {
-		t.Error("an empty one is not taken away")
 	}
 	_, err := b.Update(t.Context(), "a", in.ID, &api.IntegrationPatch{Credentials: map[string]string{"api_key": ""}})
 	if w := wrong(t, err); w != "credentials.api_key required" {

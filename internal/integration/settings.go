@@ -34,7 +34,6 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	def := kind.Defaults()
 	c := &checker{}
 	in.BaseURL = c.baseURL("settings.base_url", orDefault(s.BaseURL, def.BaseURL))
-	in.SessionID = s.SessionID
 	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
 	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)
 	in.Concurrency = orDefault(s.Concurrency, defaultConcurrency)

@@ -27,7 +27,6 @@ func TestSettings(t *testing.T) {
 		{set: api.Settings{BaseURL: "https://example.org/#a"}, wrong: "settings.base_url invalid"},
 		{set: api.Settings{BaseURL: "https://"}, wrong: "settings.base_url invalid"},
 		{set: api.Settings{BaseURL: "http://exa mple.org"}, wrong: "settings.base_url invalid"},
-		{set: api.Settings{SessionID: "17"}, want: func(in *peal.Integration) { in.SessionID = "17" }},
 		{set: api.Settings{Limit: &api.Limit{Rate: 256, Period: "1m"}}, want: func(in *peal.Integration) {
 			in.Limit = peal.Limit{Rate: 256, Period: time.Minute, Burst: 25}
 		}},
@@ -75,13 +74,13 @@ func TestSettings(t *testing.T) {
 		}
 		want := *got
 		limit := peal.Limit{Rate: 45, Period: time.Second, Burst: 5}
-		want.BaseURL, want.SessionID, want.Limit, want.LookupLimit = "https://www.wasenderapi.com/api", "", limit, limit
+		want.BaseURL, want.Limit, want.LookupLimit = "https://www.wasenderapi.com/api", limit, limit
 		want.Concurrency, want.Timeout, want.MaxAttempts = 32, 15*time.Second, 5
 		want.RetryBase, want.RetryCap, want.OnUnknown = 5*time.Second, time.Hour, peal.Reconcile
 		if c.want != nil {
 			c.want(&want)
 		}
-		if got.BaseURL != want.BaseURL || got.SessionID != want.SessionID || got.Limit != want.Limit || got.LookupLimit != want.LookupLimit ||
+		if got.BaseURL != want.BaseURL || got.Limit != want.Limit || got.LookupLimit != want.LookupLimit ||
 			got.Concurrency != want.Concurrency || got.Timeout != want.Timeout || got.MaxAttempts != want.MaxAttempts ||
 			got.RetryBase != want.RetryBase || got.RetryCap != want.RetryCap || got.OnUnknown != want.OnUnknown {
 			t.Errorf("%+v became\n%+v, want\n%+v", c.set, got, want)
@@ -96,7 +95,7 @@ func TestCredentials(t *testing.T) {
 		set   map[string]string
 		wrong string
 	}{
-		{map[string]string{"api_key": apiKey, "webhook_secret": secret, "personal_access_token": "p"}, ""},
+		{map[string]string{"api_key": apiKey, "webhook_secret": secret}, ""},
 		{nil, "credentials.api_key required, credentials.webhook_secret required"},
 		{map[string]string{"api_key": apiKey}, "credentials.webhook_secret required"},
 		{map[string]string{"api_key": apiKey, "webhook_secret": "short"}, "credentials.webhook_secret too_short"},

@@ -52,7 +52,6 @@ type Integration struct {
 
 	// Settings, parsed and with defaults:
 	BaseURL     string
-	SessionID   string
 	Limit       Limit
 	LookupLimit Limit
 	Concurrency int

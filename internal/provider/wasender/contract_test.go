@@ -81,10 +81,7 @@ func TestContract(t *testing.T) {
 		Integration: func(baseURL string) *peal.Integration {
 			return &peal.Integration{
 				ID: "in-1", Kind: "wasender", BaseURL: baseURL, Timeout: 10 * time.Second,
-				Credentials: map[string]string{
-					"api_key": emulator.DefaultAPIKey, "webhook_secret": emulator.DefaultWebhookSecret,
-					"personal_access_token": emulator.DefaultPAT,
-				},
+				Credentials: map[string]string{"api_key": emulator.DefaultAPIKey, "webhook_secret": emulator.DefaultWebhookSecret},
 			}
 		},
 		Message: provider.Message{DeliveryID: "d-1", To: "+919812345678", Content: api.Content{Text: &text}},

@@ -14,7 +14,6 @@ import (
 const (
 	apiKey        = "api_key"
 	webhookSecret = "webhook_secret"
-	accountToken  = "personal_access_token"
 )
 
 // Kind is WasenderApi. The zero value is ready to use.
@@ -28,12 +27,11 @@ func (Kind) Name() string { return "wasender" }
 // Channel is WhatsApp.
 func (Kind) Channel() string { return peal.ChannelWhatsApp }
 
-// Credentials are the session's key and webhook secret, and the account's token.
+// Credentials are the session's key and webhook secret.
 func (Kind) Credentials() []provider.Credential {
 	return []provider.Credential{
 		{Name: apiKey, Required: true, MinLen: 1, Help: "The session's API key, from its page at WasenderApi"},
 		{Name: webhookSecret, Required: true, MinLen: 8, Help: "The session's webhook secret, from the same page"},
-		{Name: accountToken, Help: "A personal access token of the account, where look-ups in the account are wanted"},
 	}
 }
 
