@@ -7,9 +7,6 @@ import (
 	"peal/internal/peal"
 )
 
-// CodeInterrupted is the code of an attempt that ended with its process.
-const CodeInterrupted = "interrupted"
-
 const (
 	throttleBase = time.Second
 	throttleCap  = 5 * time.Minute
@@ -81,7 +78,7 @@ func (s *shift) unknown(a *peal.Attempt, d *peal.Delivery, now time.Time) {
 // interrupted is what becomes of a row that a job finds in state sending: an earlier try ended without a word.
 func (s *shift) interrupted(d *peal.Delivery, now time.Time) peal.Attempt {
 	return s.decide(d, peal.Outcome{
-		Class: peal.ClassUnknown, Code: CodeInterrupted,
+		Class: peal.ClassUnknown, Code: peal.CodeInterrupted,
 		Reason: "Peal was interrupted during the call; whether the provider took the message is not known",
 	}, now)
 }
