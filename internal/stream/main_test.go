@@ -74,7 +74,7 @@ func take(t *testing.T, f *pipeline.Feed, n int) []pipeline.Message {
 			}
 			all = append(all, m)
 		case <-limit:
-			t.Fatalf("%d of %d messages came", len(all), n)
+			t.Fatalf("%d of %d messages came within %s", len(all), n, patience)
 		}
 	}
 	return all
