@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"peal/internal/pipeline"
@@ -17,6 +18,11 @@ const ownerGroup = "owner"
 
 // maxBuffer is how many messages wait for the stage, at most, beyond those in the client's hands.
 const maxBuffer = 64
+
+// recheck is how long the client's iterator is waited for in one go. As it is entered it asks the broker for more, unless
+// a request is just being sent; when the messages of that request are quicker here than the sender has noted that it has
+// sent, the iterator forgets to ask (nats.go 1.55) and waits for a heartbeat that is due half a minute later.
+const recheck = time.Second
 
 // pinnedTTL is how long a queue waits for an owner that has fallen silent before another may take over.
 const pinnedTTL = 30 * time.Second
@@ -104,8 +110,10 @@ func (s *Stream) feed(it jetstream.MessagesContext, buffer int, release func()) 
 		defer close(done)
 		defer close(out)
 		for {
-			m, err := it.Next()
+			m, err := it.Next(jetstream.NextMaxWait(recheck))
 			switch {
+			case errors.Is(err, nats.ErrTimeout):
+				continue
 			case errors.Is(err, jetstream.ErrMsgIteratorClosed):
 				return
 			case err != nil: // a missed heartbeat and the like; the iterator goes on by itself
