@@ -175,10 +175,10 @@ func TestCallsInFlightAreFinished(t *testing.T) {
 	close(begun)
 	inFlight, sent := 0, 0
 	for _, d := range rows {
-		switch got := b.delivery(d.ID); {
-		case got.Status == peal.Sending:
+		switch b.delivery(d.ID).Status {
+		case peal.Sending:
 			inFlight++
-		case got.Status == peal.Sent:
+		case peal.Sent:
 			sent++
 			b.called(1, d)
 		default:
