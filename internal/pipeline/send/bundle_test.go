@@ -102,6 +102,7 @@ type bundle struct {
 	service *integration.Service
 	in      *peal.Integration
 	records send.Records // the store, or what stands before it
+	queues  send.Queues  // the stream, or what stands before it
 	phones  int
 }
 
@@ -123,6 +124,7 @@ func setup(t *testing.T, settings api.Settings) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.stream.Close)
+	b.queues = b.stream
 	v, err := vault.New(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +150,7 @@ func unlimited() api.Settings {
 func (b *bundle) run() (stop func()) {
 	b.Helper()
 	s := send.New(send.Config{
-		Integrations: b.service, Records: b.records, Queues: b.stream, Transport: http.DefaultTransport, Metrics: metrics.New(),
+		Integrations: b.service, Records: b.records, Queues: b.queues, Transport: http.DefaultTransport, Metrics: metrics.New(),
 		Log: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0 }, ProbeEvery: 50 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,6 +1,7 @@
 package send_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/provider"
+	"peal/internal/stream"
 )
 
 func TestEveryJobIsSentOnce(t *testing.T) {
@@ -210,9 +212,23 @@ func TestOneOwnerAtATime(t *testing.T) {
 	b.called(1, all...)
 }
 
+// watched is a broker that tells when a queue was dropped.
+type watched struct {
+	*stream.Stream
+	dropped chan string
+}
+
+func (w *watched) DropQueue(ctx context.Context, integrationID string) error {
+	err := w.Stream.DropQueue(ctx, integrationID)
+	w.dropped <- integrationID
+	return err
+}
+
 func TestTheQueueOfADeletedIntegrationGoes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, unlimited())
+	w := &watched{Stream: b.stream, dropped: make(chan string, 10)}
+	b.queues = w
 	begun, release := make(chan struct{}, 100), make(chan struct{})
 	b.carrier.answer = func(m *provider.Message, nth int) peal.Outcome {
 		begun <- struct{}{}
@@ -232,14 +248,14 @@ func TestTheQueueOfADeletedIntegrationGoes(t *testing.T) {
 	for _, d := range rows {
 		jobs = append(jobs, pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID})
 	}
-	// Each look puts the jobs there that are missing: all of them are only when the queue has just been dropped.
-	b.eventually("the queue is dropped", func() bool {
-		added, err := b.stream.Ensure(t.Context(), jobs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return added == len(jobs)
-	})
+	select {
+	case <-w.dropped:
+	case <-time.After(patience):
+		t.Fatal("its queue is not dropped")
+	}
+	if added, err := b.stream.Ensure(t.Context(), jobs); err != nil || added != len(jobs) {
+		t.Errorf("%d of %d jobs were gone, %v", added, len(jobs), err)
+	}
 	if _, err := b.store.CancelOrphans(t.Context(), rows); err != nil { // as the ledger does with what was claimed and not called for
 		t.Fatal(err)
 	}
