@@ -98,6 +98,9 @@ var scan = regexp.MustCompile(`^SCAN (\w+)( USING (?:COVERING )?INDEX (\w+))?`)
 // TestStatementsUseTheIndexes runs the whole suite, and asks SQLite how it goes about each of the statements.
 func TestStatementsUseTheIndexes(t *testing.T) {
 	t.Parallel()
+	if underRace {
+		t.Skip("SKIPPED under -race: it runs the suite a second time, for its statements only")
+	}
 	rec := &recorder{queries: map[string][]any{}}
 	t.Run("suite", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return rec.open(t, now) })
