@@ -12,6 +12,7 @@ type NotificationRequest struct {
 	Integration string          `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
 	Content     Content         `json:"content" doc:"What to say: exactly one kind"`
 	Event       *EventRef       `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
+	Priority    string          `json:"priority,omitempty" enum:"critical,normal,bulk" doc:"The lane that it waits in: critical overtakes normal, normal overtakes bulk. Default: normal"`
 	TTL         string          `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
 	ExpiresAt   *time.Time      `json:"expires_at,omitempty" doc:"Give up when it has not been sent by then; not together with ttl"`
 	SendAt      *time.Time      `json:"send_at,omitempty" doc:"Not before this time, up to 30 days ahead"`
@@ -76,6 +77,7 @@ type Notification struct {
 	Recipient  Recipient       `json:"recipient"`
 	Event      *EventRef       `json:"event,omitempty"`
 	Metadata   json.RawMessage `json:"metadata,omitempty"`
+	Priority   string          `json:"priority" enum:"critical,normal,bulk"`
 	SendAt     *time.Time      `json:"send_at,omitempty"`
 	ExpiresAt  *time.Time      `json:"expires_at,omitempty"`
 	CreatedAt  time.Time       `json:"created_at"`

@@ -27,7 +27,8 @@ func deref(t *time.Time) time.Time {
 
 func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
 	out := api.Notification{
-		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, SendAt: optional(n.SendAt),
+		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, Priority: n.Priority.String(),
+		SendAt:    optional(n.SendAt),
 		ExpiresAt: optional(n.ExpiresAt), CreatedAt: n.CreatedAt.UTC(), Deliveries: make([]api.Delivery, len(ds)),
 	}
 	if n.EventType != "" && accept.CanTell(n.EventAt) {

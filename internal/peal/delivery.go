@@ -14,6 +14,7 @@ type Notification struct {
 	EventType string
 	EventAt   time.Time
 	Metadata  json.RawMessage
+	Priority  Priority
 	SendAt    time.Time // zero: at once
 	ExpiresAt time.Time // zero: never
 	CreatedAt time.Time
@@ -29,6 +30,7 @@ type Delivery struct {
 	Recipient      string
 	UserID         string
 	Payload        json.RawMessage // what is to be said, as api.Content
+	Priority       Priority
 	Status         Status
 	MessageID      string
 	MessageKey     string

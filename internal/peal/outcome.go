@@ -37,6 +37,7 @@ type Attempt struct {
 	DeliveryID    string
 	IntegrationID string
 	Number        int
+	Priority      Priority // the lane that a retry waits in
 	Outcome       Outcome
 	At            time.Time
 

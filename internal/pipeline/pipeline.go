@@ -26,14 +26,20 @@ const (
 const Partition = 0
 
 // DeliverSubject is where the job of a delivery stands. One message per subject: a second job is refused.
-func DeliverSubject(integrationID string, partition int, deliveryID string) string {
-	return "deliver." + integrationID + "." + strconv.Itoa(partition) + "." + deliveryID
+func DeliverSubject(integrationID string, partition int, lane peal.Priority, deliveryID string) string {
+	return "deliver." + integrationID + "." + strconv.Itoa(partition) + "." + lane.String() + "." + deliveryID
 }
 
-// DeliverFilter matches all jobs of one integration's partition.
-func DeliverFilter(integrationID string, partition int) string {
-	return DeliverSubject(integrationID, partition, "*")
+// DeliverFilter matches all jobs of one lane of an integration's partition.
+func DeliverFilter(integrationID string, partition int, lane peal.Priority) string {
+	return DeliverSubject(integrationID, partition, lane, "*")
 }
+
+// DeliverAll matches all jobs of an integration.
+func DeliverAll(integrationID string) string { return "deliver." + integrationID + ".>" }
+
+// OldDeliverSubjects matches the jobs of versions that had no lanes. Their rows get new jobs from the ledger.
+const OldDeliverSubjects = "deliver.*.*.*"
 
 // LaterSubject is where a job waits for its time.
 func LaterSubject(deliveryID string) string { return "later." + deliveryID }
@@ -48,6 +54,7 @@ func DeliveryOf(subject string) string { return subject[strings.LastIndexByte(su
 type Job struct {
 	IntegrationID string
 	DeliveryID    string
+	Priority      peal.Priority
 	Due           time.Time // zero or past: now
 }
 
@@ -65,7 +72,7 @@ func (s *Submission) Jobs() []Job {
 	jobs := make([]Job, 0, len(s.Deliveries))
 	for i := range s.Deliveries {
 		if d := &s.Deliveries[i]; d.Status == peal.Queued {
-			jobs = append(jobs, Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Due: d.DueAt})
+			jobs = append(jobs, Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority, Due: d.DueAt})
 		}
 	}
 	return jobs
@@ -89,6 +96,7 @@ type InFlight struct {
 	TenantID      string
 	IntegrationID string
 	DeliveryID    string
+	Priority      peal.Priority
 	Status        peal.Status
 	DueAt         time.Time
 	ExpiresAt     time.Time

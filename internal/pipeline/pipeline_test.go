@@ -11,15 +11,15 @@ import (
 func TestSubjectsNameTheirDelivery(t *testing.T) {
 	t.Parallel()
 	in, id := peal.NewID(), peal.NewID()
-	for _, subject := range []string{pipeline.DeliverSubject(in, 3, id), pipeline.LaterSubject(id), pipeline.CallbackSubject(id)} {
+	for _, subject := range []string{pipeline.DeliverSubject(in, 3, peal.Bulk, id), pipeline.LaterSubject(id), pipeline.CallbackSubject(id)} {
 		if got := pipeline.DeliveryOf(subject); got != id {
 			t.Errorf("%s names %s", subject, got)
 		}
 	}
-	if got, want := pipeline.DeliverSubject("in", 3, "d"), "deliver.in.3.d"; got != want {
+	if got, want := pipeline.DeliverSubject("in", 3, peal.Critical, "d"), "deliver.in.3.critical.d"; got != want {
 		t.Errorf("the subject is %s, want %s", got, want)
 	}
-	if got, want := pipeline.DeliverFilter("in", 0), "deliver.in.0.*"; got != want {
+	if got, want := pipeline.DeliverFilter("in", 0, peal.Normal), "deliver.in.0.normal.*"; got != want {
 		t.Errorf("the filter is %s, want %s", got, want)
 	}
 }

@@ -22,10 +22,10 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, key) DO UPDATE SET notification_id = excluded.notification_id,
 		body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at`
 	sqlPutNotification = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
-		metadata, send_at, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		metadata, priority, deliveries, send_at, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	sqlPutDelivery = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
-		recipient, user_id, payload, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // Accept writes notifications with their deliveries, all or none of the call, and returns once they are on disk. A
@@ -61,7 +61,7 @@ func acceptOne(t *tx, sub *pipeline.Submission) (pipeline.Verdict, error) {
 		}
 	}
 	err := t.exec(sqlPutNotification, n.TenantID, n.ID, text(n.Phone), text(n.UserID), text(n.EventType), micros(n.EventAt),
-		text(string(n.Metadata)), micros(n.SendAt), micros(n.ExpiresAt), n.CreatedAt.UnixMicro())
+		text(string(n.Metadata)), int(n.Priority), len(sub.Deliveries), micros(n.SendAt), micros(n.ExpiresAt), n.CreatedAt.UnixMicro())
 	if err != nil {
 		return pipeline.Verdict{}, fmt.Errorf("write notification: %w", err)
 	}
@@ -94,7 +94,7 @@ func findKey(t *tx, sub *pipeline.Submission) (v pipeline.Verdict, found bool, e
 
 func putDelivery(t *tx, d *peal.Delivery) error {
 	err := t.exec(sqlPutDelivery, d.TenantID, d.ID, d.NotificationID, d.IntegrationID, d.Channel, d.Recipient,
-		text(d.UserID), string(d.Payload), string(d.Status), inFlight(d.Status), text(d.ErrorCode), text(d.ErrorReason),
+		text(d.UserID), string(d.Payload), int(d.Priority), string(d.Status), inFlight(d.Status), text(d.ErrorCode), text(d.ErrorReason),
 		d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(), micros(d.DueAt), micros(d.ExpiresAt), micros(d.EndedAt))
 	if err != nil {
 		return fmt.Errorf("write delivery: %w", err)
@@ -104,7 +104,7 @@ func putDelivery(t *tx, d *peal.Delivery) error {
 
 func scanNotification(row scanner, n *peal.Notification) error {
 	return row.Scan(opt[string]{&n.Phone}, opt[string]{&n.UserID}, opt[string]{&n.EventType}, at{&n.EventAt},
-		opt[json.RawMessage]{&n.Metadata}, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
+		opt[json.RawMessage]{&n.Metadata}, &n.Priority, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
 }
 
 // Notification gives a notification and its deliveries, as the log has them now.
@@ -114,8 +114,8 @@ func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.No
 		return nil, nil, peal.Errorf(peal.NotFound, "there is no such notification")
 	}
 	n := &peal.Notification{TenantID: tenantID, ID: id}
-	err = one(ctx, s.reads, scanNotification, n, `SELECT phone, user_id, event_type, event_at, metadata, send_at, expires_at,
-		created_at FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id)
+	err = one(ctx, s.reads, scanNotification, n, `SELECT phone, user_id, event_type, event_at, metadata, priority, send_at,
+		expires_at, created_at FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id)
 	if err != nil {
 		return nil, nil, notFound(err, "notification")
 	}

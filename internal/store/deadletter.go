@@ -88,7 +88,7 @@ func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter,
 		now := s.now()
 		c := deadWhere(&f, tenantID)
 		c.and("(expires_at IS NULL OR expires_at > ?) AND "+notDeleted, now.UnixMicro())
-		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
+		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
 		if jobs, err = collect(rows, err, scanJob); err != nil {
 			return fmt.Errorf("choose dead letters: %w", err)
@@ -106,7 +106,9 @@ func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter,
 	return jobs, err
 }
 
-func scanJob(row scanner, j *pipeline.Job) error { return row.Scan(&j.DeliveryID, &j.IntegrationID) }
+func scanJob(row scanner, j *pipeline.Job) error {
+	return row.Scan(&j.DeliveryID, &j.IntegrationID, &j.Priority)
+}
 
 // requeue gives an ended or uncertain delivery a fresh budget of attempts.
 func requeue(t *tx, tenantID string, j *pipeline.Job, now time.Time, why peal.EventType, note string) error {
@@ -126,7 +128,7 @@ func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter,
 		done = 0
 		now := s.now()
 		c := deadWhere(&f, tenantID)
-		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id FROM communications_log WHERE `+c.sql()+
+		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
 		jobs, err := collect(rows, err, scanJob)
 		if err != nil {
@@ -173,7 +175,7 @@ func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status
 			refused = peal.Errorf(peal.TooLate, "it expired at %s", d.ExpiresAt.Format(time.RFC3339))
 			return nil
 		case as == peal.Queued:
-			job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID}
+			job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority}
 			return requeue(t, tenantID, job, now, peal.EventResolved, note)
 		}
 		return settle(t, &d, as, note, now)

@@ -13,8 +13,8 @@ import (
 // delivery; start with two empty texts.
 func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error) {
 	all, err := list(ctx, s.reads, func(row scanner, f *pipeline.InFlight) error {
-		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
-	}, `SELECT tenant_id, integration_id, delivery_id, status, due_at, expires_at, created_at
+		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Priority, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
+	}, `SELECT tenant_id, integration_id, delivery_id, priority, status, due_at, expires_at, created_at
 		FROM communications_log INDEXED BY log_in_flight
 		WHERE in_flight = 1 AND (integration_id, delivery_id) > (?, ?)
 		ORDER BY integration_id, delivery_id LIMIT ?`, afterIntegration, afterDelivery, limit)
@@ -31,7 +31,7 @@ func (s *Store) PullIn(ctx context.Context, integrationID string) (jobs []pipeli
 		now := s.now().UnixMicro()
 		rows, err := t.query(`UPDATE communications_log INDEXED BY log_put_back SET due_at = NULL, put_back = NULL, updated_at = ?1
 			WHERE put_back = 1 AND integration_id = ?2 AND status = 'queued' AND due_at > ?1
-			RETURNING delivery_id, integration_id`, now, integrationID)
+			RETURNING delivery_id, integration_id, priority`, now, integrationID)
 		if jobs, err = collect(rows, err, scanJob); err != nil {
 			return fmt.Errorf("pull in: %w", err)
 		}

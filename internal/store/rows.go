@@ -70,14 +70,14 @@ func (o opt[T]) Scan(v any) error {
 
 // deliveryColumns are what scanDelivery reads, in its order.
 const deliveryColumns = `tenant_id, delivery_id, notification_id, integration_id, channel, recipient, user_id, payload,
-	status, message_id, message_key, error_code, error_reason, flag, attempts, round,
+	priority, status, message_id, message_key, error_code, error_reason, flag, attempts, round,
 	created_at, updated_at, due_at, expires_at, sent_at, delivered_at, read_at, ended_at, dead_at`
 
 type scanner interface{ Scan(dest ...any) error }
 
 func scanDelivery(row scanner, d *peal.Delivery) error {
 	return row.Scan(&d.TenantID, &d.ID, &d.NotificationID, &d.IntegrationID, &d.Channel, &d.Recipient, opt[string]{&d.UserID},
-		opt[json.RawMessage]{&d.Payload}, &d.Status, opt[string]{&d.MessageID}, opt[string]{&d.MessageKey},
+		opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Status, opt[string]{&d.MessageID}, opt[string]{&d.MessageKey},
 		opt[string]{&d.ErrorCode}, opt[string]{&d.ErrorReason}, opt[string]{&d.Flag}, &d.Attempts, &d.Round,
 		at{&d.CreatedAt}, at{&d.UpdatedAt}, at{&d.DueAt}, at{&d.ExpiresAt}, at{&d.SentAt}, at{&d.DeliveredAt},
 		at{&d.ReadAt}, at{&d.EndedAt}, at{&d.DeadAt})

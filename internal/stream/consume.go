@@ -33,7 +33,7 @@ func (s *Stream) OpenQueue(ctx context.Context, integrationID string, prefetch i
 	// The consumer's state is kept in memory: what was acknowledged has left the work queue, and what was not is to be
 	// given out again after a restart at once, not when ackWait is over.
 	cons, err := s.js.CreateOrUpdateConsumer(ctx, pipeline.Deliveries, jetstream.ConsumerConfig{
-		Durable: queueName(integrationID), FilterSubject: pipeline.DeliverFilter(integrationID, pipeline.Partition),
+		Durable: queueName(integrationID), FilterSubject: pipeline.DeliverAll(integrationID),
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 8192, MemoryStorage: true,
 		PriorityPolicy: jetstream.PriorityPolicyPinned, PriorityGroups: []string{ownerGroup}, PinnedTTL: pinnedTTL,
 	})
@@ -77,7 +77,7 @@ func (s *Stream) DropQueue(ctx context.Context, integrationID string) error {
 	}
 	st, err := s.js.Stream(ctx, pipeline.Deliveries)
 	if err == nil {
-		err = st.Purge(ctx, jetstream.WithPurgeSubject(pipeline.DeliverFilter(integrationID, pipeline.Partition)))
+		err = st.Purge(ctx, jetstream.WithPurgeSubject(pipeline.DeliverAll(integrationID)))
 	}
 	if err != nil {
 		return fmt.Errorf("purge queue: %w", err)

@@ -64,7 +64,7 @@ func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []b
 // jobMessage makes the message of a job: for now in the queue, or as a schedule that puts it there at its time. Either
 // is refused when one stands.
 func jobMessage(j *pipeline.Job) *nats.Msg {
-	subject := pipeline.DeliverSubject(j.IntegrationID, pipeline.Partition, j.DeliveryID)
+	subject := pipeline.DeliverSubject(j.IntegrationID, pipeline.Partition, j.Priority, j.DeliveryID)
 	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}}
 	if time.Until(j.Due) > soonest {
 		m.Subject = pipeline.LaterSubject(j.DeliveryID)

@@ -78,6 +78,13 @@ func (s *Stream) connect(ctx context.Context) (err error) {
 			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
 		}
 	}
+	st, err := s.js.Stream(ctx, pipeline.Deliveries)
+	if err == nil {
+		err = st.Purge(ctx, jetstream.WithPurgeSubject(pipeline.OldDeliverSubjects))
+	}
+	if err != nil {
+		return fmt.Errorf("clear jobs of an older version: %w", err)
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (
 	c.content(&req.Content)
 	c.event(req.Event, now)
 	n.Phone, n.UserID = req.Recipient.Phone, req.Recipient.UserID
+	n.Priority = c.priority(req.Priority)
 	n.SendAt = c.sendAt(req.SendAt, now)
 	n.ExpiresAt = c.expiry(req, n.SendAt, now)
 	n.Metadata = c.metadata(req.Metadata)
@@ -51,6 +52,14 @@ func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (
 		return n, &peal.Error{Kind: peal.Invalid, Message: "the request is not right", Fields: c.fields}
 	}
 	return n, nil
+}
+
+func (c *checker) priority(name string) peal.Priority {
+	p, ok := peal.ParsePriority(name)
+	if !ok {
+		c.bad("priority", "invalid", "there is no priority %q; give critical, normal or bulk", name)
+	}
+	return p
 }
 
 func (c *checker) key(key string) {

@@ -158,7 +158,7 @@ func (l *Ledger) mend(ctx context.Context, rows []pipeline.InFlight, all bool) (
 			orphans = append(orphans, d)
 		case !all && (now.Sub(r.CreatedAt) < fresh || (r.DueAt.Before(now) && now.Sub(r.DueAt) < fresh)):
 		default:
-			jobs = append(jobs, pipeline.Job{IntegrationID: r.IntegrationID, DeliveryID: r.DeliveryID, Due: r.DueAt})
+			jobs = append(jobs, pipeline.Job{IntegrationID: r.IntegrationID, DeliveryID: r.DeliveryID, Priority: r.Priority, Due: r.DueAt})
 		}
 	}
 	if len(expired) > 0 {

@@ -53,7 +53,7 @@ func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.Notif
 	}
 	d := peal.Delivery{
 		TenantID: n.TenantID, NotificationID: n.ID, IntegrationID: in.ID, Channel: in.Channel, UserID: n.UserID,
-		Recipient: n.Phone, Payload: payload, Status: peal.Queued, CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt,
+		Recipient: n.Phone, Payload: payload, Priority: n.Priority, Status: peal.Queued, CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt,
 		DueAt: n.SendAt, ExpiresAt: n.ExpiresAt,
 	}
 	if d.Recipient == "" {

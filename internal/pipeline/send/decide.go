@@ -20,7 +20,8 @@ func randomJitter() float64 { return rand.Float64() } //nolint:gosec // it sprea
 func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Attempt {
 	now := s.cfg.Now()
 	a := peal.Attempt{
-		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Outcome: o, At: now,
+		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Priority: d.Priority,
+		Outcome: o, At: now,
 	}
 	if o.Class != peal.ClassThrottled && o.Class != peal.ClassNone {
 		s.resetThrottle()

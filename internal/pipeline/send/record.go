@@ -79,7 +79,7 @@ func (s *shift) settle(batch []done) {
 	var later []pipeline.Job
 	for i := range batch {
 		if a := &batch[i].attempt; a.Next == peal.Queued {
-			later = append(later, s.later(a.DeliveryID, a.Due))
+			later = append(later, s.later(a.DeliveryID, a.Priority, a.Due))
 		}
 	}
 	if len(later) > 0 {

@@ -186,7 +186,7 @@ func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Messag
 	case d.Status == peal.Queued && d.Expired(now):
 		_, err = s.cfg.Records.Expire(ctx, []peal.Delivery{*d})
 	case d.Status == peal.Queued && d.DueAt.After(now):
-		_, err = s.cfg.Queues.Ensure(ctx, []pipeline.Job{s.later(d.ID, d.DueAt)})
+		_, err = s.cfg.Queues.Ensure(ctx, []pipeline.Job{s.later(d.ID, d.Priority, d.DueAt)})
 	case d.Status == peal.Queued:
 		err = errors.New("it fell due just now")
 	}
@@ -263,9 +263,9 @@ func (s *shift) ack(m pipeline.Message) {
 }
 
 // later is a job for another time: always through a schedule, since the queue's place is still taken by the job at hand.
-func (s *shift) later(deliveryID string, due time.Time) pipeline.Job {
+func (s *shift) later(deliveryID string, lane peal.Priority, due time.Time) pipeline.Job {
 	if soon := time.Now().Add(time.Second); due.Before(soon) {
 		due = soon
 	}
-	return pipeline.Job{IntegrationID: s.in.ID, DeliveryID: deliveryID, Due: due}
+	return pipeline.Job{IntegrationID: s.in.ID, DeliveryID: deliveryID, Priority: lane, Due: due}
 }
