@@ -17,7 +17,7 @@ func rows() [][]string {
 			"internal/metrics", "internal/arch",
 		},
 		{"client", "internal/pipeline", "internal/provider"},
-		{"internal/pipeline/*", "internal/integration"},
+		{"internal/pipeline/*", "internal/integration", "internal/lease"},
 		{"internal/store", "internal/stream", "internal/provider/*", "internal/httpapi"},
 		{"internal/provider/all", "internal/store/storetest", "internal/provider/providertest"},
 		{"internal/app"},

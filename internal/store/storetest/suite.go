@@ -73,6 +73,15 @@ type Register interface {
 	DeleteIntegration(ctx context.Context, tenantID, id string) (canceled int, err error)
 }
 
+// Leases are who does what alone.
+type Leases interface {
+	Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error)
+	Take(ctx context.Context, node string, names []string, ttl time.Duration) ([]peal.Lease, error)
+	Release(ctx context.Context, node string, names []string) error
+	Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error)
+	Leave(ctx context.Context, node string) error
+}
+
 // Store is the records as a whole.
 type Store interface {
 	Acceptor
@@ -80,6 +89,7 @@ type Store interface {
 	Tracker
 	Log
 	Register
+	Leases
 	Ping(ctx context.Context) error
 }
 
@@ -102,6 +112,7 @@ func Run(t *testing.T, open Open) {
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
 		{"checks", checkCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"isolation", isolationCases()},
+		{"leases", leaseCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,287 @@
+package lease
+
+import (
+	"cmp"
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"peal/internal/peal"
+)
+
+const (
+	defaultTTL = 10 * time.Second
+	beats      = 4  // in the life of a lease that is not renewed
+	margin     = 10 // a holder counts its lease as over a tenth early: clocks may run differently fast
+)
+
+// Records are where leases are kept.
+type Records interface {
+	Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error)
+	Take(ctx context.Context, node string, names []string, ttl time.Duration) ([]peal.Lease, error)
+	Release(ctx context.Context, node string, names []string) error
+	Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error)
+	Leave(ctx context.Context, node string) error
+}
+
+// Config of a Keeper.
+type Config struct {
+	Records Records
+	Node    peal.Node
+	TTL     time.Duration // how long a lease outlives its last renewal; default 10 s
+	Log     *slog.Logger
+}
+
+// Keeper takes and renews this node's leases. Create it with New, then Run it.
+type Keeper struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu      sync.Mutex
+	wants   map[string]*want
+	held    map[string]*Lease
+	nodes   []peal.Node
+	leaving bool
+}
+
+// want is somebody who waits for a lease.
+type want struct {
+	role  string
+	given chan *Lease
+}
+
+// New makes a Keeper.
+func New(cfg Config) *Keeper {
+	cfg.TTL = cmp.Or(cfg.TTL, defaultTTL)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Keeper{
+		cfg: cfg, wake: make(chan struct{}, 1), wants: map[string]*want{}, held: map[string]*Lease{}, nodes: []peal.Node{cfg.Node},
+	}
+}
+
+// Run keeps the leases until ctx ends. It is to outlast everybody who holds one; see Leave.
+func (k *Keeper) Run(ctx context.Context) error {
+	tick := time.NewTicker(k.cfg.TTL / beats)
+	defer tick.Stop()
+	for {
+		k.round(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-k.wake:
+		}
+	}
+}
+
+// Leave makes this node take no more and tells the others that it goes. What it holds it keeps until that is released.
+func (k *Keeper) Leave(ctx context.Context) error {
+	k.mu.Lock()
+	k.leaving = true
+	k.mu.Unlock()
+	return k.cfg.Records.Leave(ctx, k.cfg.Node.ID)
+}
+
+// Count tells how many living nodes have the role, this one included if it has it; at least 1.
+func (k *Keeper) Count(role string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := 0
+	for i := range k.nodes {
+		if slices.Contains(k.nodes[i].Roles, role) {
+			n++
+		}
+	}
+	return max(1, n)
+}
+
+// Hold waits until this node is to have the lease and has it. The role says which nodes may be meant. Only one may wait
+// for a name, or hold it. It fails only when ctx ends.
+func (k *Keeper) Hold(ctx context.Context, name, role string) (*Lease, error) {
+	w := &want{role: role, given: make(chan *Lease, 1)}
+	k.mu.Lock()
+	k.wants[name] = w
+	k.mu.Unlock()
+	k.rouse()
+	select {
+	case l := <-w.given:
+		return l, nil
+	case <-ctx.Done():
+	}
+	k.mu.Lock()
+	delete(k.wants, name)
+	k.mu.Unlock()
+	select {
+	case l := <-w.given: // given just now
+		l.Release()
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+// Alone runs f while this node has the lease, again and again, until ctx ends or f fails. The context that f is given
+// ends with the lease.
+func (k *Keeper) Alone(ctx context.Context, name, role string, f func(ctx context.Context) error) error {
+	for {
+		l, err := k.Hold(ctx, name, role)
+		if err != nil {
+			return nil //nolint:nilerr // it was told to stop
+		}
+		err = f(l.Context(ctx))
+		l.Release()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (k *Keeper) rouse() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// round is one beat: show that this node lives, renew what it holds, let go of what is another's, take what is its own.
+func (k *Keeper) round(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.cfg.TTL/2)
+	defer cancel()
+	if err := k.beat(ctx); err != nil {
+		k.cfg.Log.Warn("node not heard of by the others", "error", err)
+		return
+	}
+	if err := k.renew(ctx); err != nil {
+		k.cfg.Log.Warn("leases not renewed; they run out unless the next try succeeds", "error", err)
+		return
+	}
+	if err := k.take(ctx); err != nil {
+		k.cfg.Log.Warn("leases not taken", "error", err)
+	}
+}
+
+func (k *Keeper) beat(ctx context.Context) error {
+	k.mu.Lock()
+	leaving := k.leaving
+	k.mu.Unlock()
+	if leaving {
+		return nil
+	}
+	nodes, err := k.cfg.Records.Beat(ctx, k.cfg.Node, k.cfg.TTL)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.nodes = nodes
+	k.mu.Unlock()
+	return nil
+}
+
+func (k *Keeper) renew(ctx context.Context) error {
+	k.mu.Lock()
+	names := make([]string, 0, len(k.held))
+	for name := range k.held {
+		names = append(names, name)
+	}
+	k.mu.Unlock()
+	if len(names) == 0 {
+		return nil
+	}
+	asked := time.Now()
+	still, err := k.cfg.Records.Renew(ctx, k.cfg.Node.ID, names, k.cfg.TTL)
+	if err != nil {
+		return err
+	}
+	kept := make(map[string]bool, len(still))
+	for _, name := range still {
+		kept[name] = true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, name := range names {
+		l := k.held[name]
+		switch {
+		case l == nil: // released meanwhile
+		case !kept[name]:
+			k.cfg.Log.Warn("lease lost to another node", "lease", name)
+			l.lose()
+		default:
+			l.extend(asked)
+			if !k.mine(name, l.role) {
+				l.end() // another node is to have it
+			}
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) take(ctx context.Context) error {
+	k.mu.Lock()
+	var names []string
+	for name, w := range k.wants {
+		if k.held[name] == nil && !k.leaving && k.mine(name, w.role) {
+			names = append(names, name)
+		}
+	}
+	k.mu.Unlock()
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	asked := time.Now()
+	taken, err := k.cfg.Records.Take(ctx, k.cfg.Node.ID, names, k.cfg.TTL)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, row := range taken {
+		w := k.wants[row.Name]
+		l := &Lease{Epoch: row.Epoch, name: row.Name, keeper: k, done: make(chan struct{})}
+		l.extend(asked)
+		if w == nil { // nobody waits any more
+			go l.Release()
+			continue
+		}
+		l.role = w.role
+		delete(k.wants, row.Name)
+		k.held[row.Name] = l
+		w.given <- l
+	}
+	return nil
+}
+
+// mine tells whether this node is the one that should have a lease: of the living with the role, the one that the hash
+// of both names favours.
+func (k *Keeper) mine(name, role string) bool {
+	if k.leaving {
+		return false
+	}
+	best, most := k.cfg.Node.ID, weight(k.cfg.Node.ID, name)
+	for i := range k.nodes {
+		n := &k.nodes[i]
+		if n.ID == k.cfg.Node.ID || !slices.Contains(n.Roles, role) {
+			continue
+		}
+		if w := weight(n.ID, name); w > most || (w == most && n.ID > best) {
+			best, most = n.ID, w
+		}
+	}
+	return best == k.cfg.Node.ID
+}
+
+func weight(node, name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(node + "\x00" + name)) // a hash never fails
+	// FNV's high bits hardly see the last bytes; this spreads them (the finalizer of MurmurHash3).
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}

@@ -1,0 +1,28 @@
+package peal
+
+import "time"
+
+// Roles of a process. Any process may have any of them; one that has all is a whole Peal.
+const (
+	RoleAccept = "accept" // the HTTP API and the door for webhooks
+	RoleRoute  = "route"  // expands audiences
+	RoleSend   = "send"   // calls providers
+	RoleTrack  = "track"  // folds webhooks, looks up, keeps the ledger
+)
+
+// Roles are all of them, in the order of the pipeline.
+func Roles() []string { return []string{RoleAccept, RoleRoute, RoleSend, RoleTrack} }
+
+// Node is one process that serves the records.
+type Node struct {
+	ID        string
+	Roles     []string
+	Version   string
+	StartedAt time.Time
+}
+
+// Lease is the right to do something that only one node may do at a time.
+type Lease struct {
+	Name  string
+	Epoch int64 // rises when it changes hands; 1 is its first holder ever
+}
