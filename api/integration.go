@@ -19,15 +19,16 @@ type IntegrationPatch struct {
 
 // Settings are an integration's knobs; absent ones have the provider's defaults.
 type Settings struct {
-	BaseURL     string `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
-	Limit       *Limit `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
-	LookupLimit *Limit `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
-	Concurrency int    `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32"`
-	Timeout     string `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
-	MaxAttempts int    `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
-	RetryBase   string `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
-	RetryCap    string `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
-	OnUnknown   string `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for a receipt that proves what happened; hold: leave it to a person; resend: send again"`
+	BaseURL        string          `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
+	Limit          *Limit          `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
+	RecipientLimit *RecipientLimit `json:"recipient_limit,omitempty" doc:"Sends to each recipient on its own. Who is over it waits, the others go on. Default: the provider's, or none"`
+	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
+	Concurrency    int             `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32"`
+	Timeout        string          `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
+	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
+	RetryBase      string          `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
+	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
+	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for a receipt that proves what happened; hold: leave it to a person; resend: send again"`
 }
 
 // Limit allows at most rate in any window of period. Rate 0 means no limit.
@@ -35,6 +36,13 @@ type Limit struct {
 	Rate   int    `json:"rate" minimum:"0" maximum:"100000"`
 	Period string `json:"period,omitempty" doc:"Default 1s, up to 1m" example:"1s"`
 	Burst  int    `json:"burst,omitempty" minimum:"0" maximum:"100000" doc:"How many may go back to back after a quiet time; default a tenth of the rate, at least 1"`
+}
+
+// RecipientLimit allows burst messages to a recipient at once, and then rate more in every period. Rate 0 means no limit.
+type RecipientLimit struct {
+	Rate   int    `json:"rate" minimum:"0" maximum:"100000"`
+	Period string `json:"period,omitempty" doc:"Default 1s, up to 1h" example:"6s"`
+	Burst  int    `json:"burst,omitempty" minimum:"0" maximum:"100000" doc:"How many may go at once after a quiet time; default 1"`
 }
 
 // Integration is what GET tells of one; credentials are never part of it.

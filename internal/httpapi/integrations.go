@@ -182,7 +182,15 @@ func effective(in *peal.Integration) api.Settings {
 	}
 	return api.Settings{
 		BaseURL: in.BaseURL, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
-		Concurrency: in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
+		RecipientLimit: recipientLimit(in.RecipientLimit),
+		Concurrency:    in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
 	}
+}
+
+func recipientLimit(l peal.Limit) *api.RecipientLimit {
+	if l.Rate == 0 {
+		return nil
+	}
+	return &api.RecipientLimit{Rate: l.Rate, Period: l.Period.String(), Burst: l.Burst}
 }

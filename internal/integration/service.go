@@ -121,6 +121,7 @@ func (s *Service) Update(ctx context.Context, tenantID, ref string, p *api.Integ
 func merge(s, p *api.Settings) {
 	s.BaseURL = orDefault(p.BaseURL, s.BaseURL)
 	s.Limit = orDefault(p.Limit, s.Limit)
+	s.RecipientLimit = orDefault(p.RecipientLimit, s.RecipientLimit)
 	s.LookupLimit = orDefault(p.LookupLimit, s.LookupLimit)
 	s.Concurrency = orDefault(p.Concurrency, s.Concurrency)
 	s.Timeout = orDefault(p.Timeout, s.Timeout)

@@ -35,6 +35,7 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	c := &checker{}
 	in.BaseURL = c.baseURL("settings.base_url", orDefault(s.BaseURL, def.BaseURL))
 	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
+	in.RecipientLimit = c.recipientLimit(s.RecipientLimit, def.RecipientLimit)
 	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)
 	in.Concurrency = orDefault(s.Concurrency, defaultConcurrency)
 	in.Timeout = c.duration("settings.timeout", s.Timeout, defaultTimeout, 100*time.Millisecond, maxTimeout)
@@ -88,6 +89,14 @@ func (c *checker) limit(path string, l *api.Limit, def peal.Limit) peal.Limit {
 		out.Burst = max(1, out.Rate/10)
 	}
 	return out
+}
+
+func (c *checker) recipientLimit(l *api.RecipientLimit, def peal.Limit) peal.Limit {
+	if l == nil {
+		return def
+	}
+	period := c.duration("settings.recipient_limit.period", l.Period, time.Second, 10*time.Millisecond, time.Hour)
+	return peal.Limit{Rate: l.Rate, Period: period, Burst: max(1, l.Burst)}
 }
 
 func (c *checker) duration(path, s string, def, least, most time.Duration) time.Duration {

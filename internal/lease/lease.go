@@ -23,17 +23,19 @@ type Lease struct {
 // could have the lease is safe.
 func (l *Lease) Valid() bool { return time.Now().Before(*l.until.Load()) }
 
+// First tells whether nobody had the lease before, ever.
+func (l *Lease) First() bool { return l.Epoch == 1 }
+
 // Done is closed when the holder is to stop and to release the lease: another node is to have it, or has it.
 func (l *Lease) Done() <-chan struct{} { return l.done }
 
 // Context gives a context that ends with ctx or when the holder is to stop.
 func (l *Lease) Context(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
-	context.AfterFunc(ctx, cancel)
 	go func() {
+		defer cancel()
 		select {
 		case <-l.done:
-			cancel()
 		case <-ctx.Done():
 		}
 	}()

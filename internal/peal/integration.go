@@ -51,15 +51,16 @@ type Integration struct {
 	Version     int64 // rises with every change; what was opened with an older one is stale
 
 	// Settings, parsed and with defaults:
-	BaseURL     string
-	Limit       Limit
-	LookupLimit Limit
-	Concurrency int
-	Timeout     time.Duration
-	MaxAttempts int
-	RetryBase   time.Duration
-	RetryCap    time.Duration
-	OnUnknown   OnUnknown
+	BaseURL        string
+	Limit          Limit
+	RecipientLimit Limit // of each recipient on its own
+	LookupLimit    Limit
+	Concurrency    int
+	Timeout        time.Duration
+	MaxAttempts    int
+	RetryBase      time.Duration
+	RetryCap       time.Duration
+	OnUnknown      OnUnknown
 
 	Pause     *Pause
 	CreatedAt time.Time

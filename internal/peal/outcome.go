@@ -31,6 +31,12 @@ type Outcome struct {
 // CodeInterrupted is the code of an attempt that ended with its process.
 const CodeInterrupted = "interrupted"
 
+// CodePoison is the code of a delivery that makes Peal's own code fail.
+const CodePoison = "poison"
+
+// CodeRecipientLimit is the code of a delivery that waits because its recipient was sent as much as its limit allows.
+const CodeRecipientLimit = "recipient_limit"
+
 // Attempt is one finished call for a delivery, to be recorded.
 type Attempt struct {
 	TenantID      string

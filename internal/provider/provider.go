@@ -47,9 +47,10 @@ type Credential struct {
 
 // Defaults of a kind.
 type Defaults struct {
-	BaseURL   string
-	Limit     peal.Limit
-	OnUnknown peal.OnUnknown
+	BaseURL        string
+	Limit          peal.Limit
+	RecipientLimit peal.Limit // of each recipient on its own; the zero value: none
+	OnUnknown      peal.OnUnknown
 	// MayDouble says that sending twice does no harm (a collapse id makes it one), so no intent need be written.
 	MayDouble bool
 	// Checks are the times after a send at which it is looked up if no receipt has come. Empty: never.

@@ -10,11 +10,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"peal/internal/peal"
 	"peal/internal/pipeline"
 )
-
-// ownerGroup is the priority group by which an integration's queue has one owner at a time.
-const ownerGroup = "owner"
 
 // maxBuffer is how many messages wait for the stage, at most, beyond those in the client's hands.
 const maxBuffer = 64
@@ -24,56 +22,42 @@ const maxBuffer = 64
 // sent, the iterator forgets to ask (nats.go 1.55) and waits for a heartbeat that is due half a minute later.
 const recheck = time.Second
 
-// pinnedTTL is how long a queue waits for an owner that has fallen silent before another may take over.
-const pinnedTTL = 30 * time.Second
-
-// OpenQueue makes the caller the owner of an integration's jobs. At most prefetch of them, and one that is being handed
-// over, are in its hands and not yet taken from the feed; a job that is not acknowledged within ackWait is given out again. Without an owner jobs wait.
-func (s *Stream) OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error) {
-	// The consumer's state is kept in memory: what was acknowledged has left the work queue, and what was not is to be
-	// given out again after a restart at once, not when ackWait is over.
+// OpenQueue opens one lane of an integration's jobs.
+func (s *Stream) OpenQueue(ctx context.Context, integrationID string, lane peal.Priority, prefetch int, ackWait time.Duration) (*pipeline.Feed, error) {
 	cons, err := s.js.CreateOrUpdateConsumer(ctx, pipeline.Deliveries, jetstream.ConsumerConfig{
-		Durable: queueName(integrationID), FilterSubject: pipeline.DeliverAll(integrationID),
+		Durable: queueName(integrationID, lane), FilterSubject: pipeline.DeliverFilter(integrationID, pipeline.Partition, lane),
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 8192, MemoryStorage: true,
-		PriorityPolicy: jetstream.PriorityPolicyPinned, PriorityGroups: []string{ownerGroup}, PinnedTTL: pinnedTTL,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make consumer: %w", err)
 	}
 	buffer := min(prefetch/2, maxBuffer)
-	it, err := cons.Messages(jetstream.PullMaxMessages(prefetch-buffer), jetstream.PullPriorityGroup(ownerGroup))
+	it, err := cons.Messages(jetstream.PullMaxMessages(prefetch - buffer))
 	if err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	release := func() { s.unpin(integrationID) }
-	return s.feed(it, buffer, release), nil
+	return s.feed(it, buffer, func() {}), nil
 }
 
-func queueName(integrationID string) string {
-	return fmt.Sprintf("send-%s-%d", integrationID, pipeline.Partition)
+func queueName(integrationID string, lane peal.Priority) string {
+	return fmt.Sprintf("send-%s-%d-%s", integrationID, pipeline.Partition, lane)
 }
 
-// unpin lets the next owner start at once.
-func (s *Stream) unpin(integrationID string) {
-	if s.closed.Load() {
-		return
+// TakeOver makes the caller the owner of the queue.
+func (s *Stream) TakeOver(ctx context.Context, integrationID string) error {
+	for _, lane := range peal.Priorities() {
+		err := s.js.DeleteConsumer(ctx, pipeline.Deliveries, queueName(integrationID, lane))
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("delete consumer: %w", err)
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	st, err := s.js.Stream(ctx, pipeline.Deliveries)
-	if err == nil {
-		err = st.UnpinConsumer(ctx, queueName(integrationID), ownerGroup)
-	}
-	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s.log.Debug("queue not released; it is free again when its owner's time is over", "error", err)
-	}
+	return nil
 }
 
 // DropQueue forgets the queue of a deleted integration, with the jobs that stand in it.
 func (s *Stream) DropQueue(ctx context.Context, integrationID string) error {
-	err := s.js.DeleteConsumer(ctx, pipeline.Deliveries, queueName(integrationID))
-	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return fmt.Errorf("delete consumer: %w", err)
+	if err := s.TakeOver(ctx, integrationID); err != nil {
+		return err
 	}
 	st, err := s.js.Stream(ctx, pipeline.Deliveries)
 	if err == nil {

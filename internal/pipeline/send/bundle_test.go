@@ -103,12 +103,14 @@ type bundle struct {
 	in      *peal.Integration
 	records send.Records // the store, or what stands before it
 	queues  send.Queues  // the stream, or what stands before it
+	own     func(ctx context.Context, integrationID string) (send.Lease, error)
+	jitter  func() float64
 	phones  int
 }
 
 func setup(t *testing.T, settings api.Settings) *bundle {
 	t.Helper()
-	b := &bundle{T: t, carrier: &carrier{answer: accepted, calls: map[string]int{}}}
+	b := &bundle{T: t, carrier: &carrier{answer: accepted, calls: map[string]int{}}, own: soleOwner, jitter: func() float64 { return 0 }}
 	dir := t.TempDir()
 	var err error
 	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "peal.db")}); err != nil {
@@ -141,6 +143,30 @@ func setup(t *testing.T, settings api.Settings) *bundle {
 	return b
 }
 
+// owner is a lease that the test may take away.
+type owner struct {
+	later bool // it was another's before
+	done  chan struct{}
+
+	mu   sync.Mutex
+	over bool
+}
+
+func (o *owner) Valid() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.over
+}
+
+func (o *owner) First() bool           { return !o.later }
+func (o *owner) Done() <-chan struct{} { return o.done }
+func (o *owner) Release()              {}
+
+// soleOwner is the lease of the only node there is.
+func soleOwner(context.Context, string) (send.Lease, error) {
+	return &owner{done: make(chan struct{})}, nil
+}
+
 // unlimited is settings without a limit, with quick retries.
 func unlimited() api.Settings {
 	return api.Settings{Limit: &api.Limit{}, RetryBase: "100ms", Concurrency: 16}
@@ -150,8 +176,8 @@ func unlimited() api.Settings {
 func (b *bundle) run() (stop func()) {
 	b.Helper()
 	s := send.New(send.Config{
-		Integrations: b.service, Records: b.records, Queues: b.queues, Transport: http.DefaultTransport, Metrics: metrics.New(),
-		Log: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0 }, ProbeEvery: 50 * time.Millisecond,
+		Own: b.own, Integrations: b.service, Records: b.records, Queues: b.queues, Transport: http.DefaultTransport, Metrics: metrics.New(),
+		Log: slog.New(slog.DiscardHandler), Jitter: b.jitter, ProbeEvery: 50 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -208,7 +234,7 @@ func (b *bundle) publish(rows ...peal.Delivery) {
 	b.Helper()
 	var jobs []pipeline.Job
 	for _, d := range rows {
-		jobs = append(jobs, pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Due: d.DueAt})
+		jobs = append(jobs, pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority, Due: d.DueAt})
 	}
 	if _, err := b.stream.Ensure(b.Context(), jobs); err != nil {
 		b.Fatal(err)

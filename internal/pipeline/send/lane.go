@@ -19,32 +19,80 @@ const (
 	afterError = time.Second      // pause after an error of broker or records
 )
 
-// lane is the owner of one integration's queue.
+// lane sends over one integration, while this node is its owner.
 type lane struct {
 	*Stage
-	id      string
-	log     *slog.Logger
-	limit   *limiter
-	limitOf peal.Limit
-	calls   sync.WaitGroup
+	id     string
+	log    *slog.Logger
+	lease  Lease
+	limits limits
+	calls  sync.WaitGroup
 
 	mu         sync.Mutex
-	inFlight   map[string]bool // deliveries that this process is working on
-	throttled  int             // waits in a row for 429s
-	quietUntil time.Time       // the end of the last of them
+	inFlight   map[string]bool      // deliveries that this process is working on
+	doubtful   map[string]time.Time // claimed perhaps, and surely not called for: since when
+	suspects   map[string]int       // how often they made claiming panic
+	throttled  int                  // waits in a row for 429s
+	quietUntil time.Time            // the end of the last of them
 }
 
 func newLane(s *Stage, id string) *lane {
-	return &lane{Stage: s, id: id, log: s.cfg.Log.With("integration_id", id), inFlight: map[string]bool{}}
+	return &lane{
+		Stage: s, id: id, log: s.cfg.Log.With("integration_id", id), inFlight: map[string]bool{},
+		doubtful: map[string]time.Time{}, suspects: map[string]int{},
+	}
 }
 
-// run works until ctx ends or the integration is no more.
+// run works whenever this node is the owner, until ctx ends or the integration is no more.
 func (l *lane) run(ctx context.Context) {
-	defer l.calls.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		defer cancel()
+		l.whileThere(ctx)
+	})
+	defer watch.Wait()
+	defer cancel()
 	for ctx.Err() == nil {
+		var err error
+		if l.lease, err = l.cfg.Own(ctx, l.id); err != nil {
+			return
+		}
+		l.own(ctx)
+		l.calls.Wait() // only when the last call has ended, and is on record, may another node begin
+		l.lease.Release()
+	}
+}
+
+// own works until this node is no longer the owner.
+func (l *lane) own(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lost := l.lease.Done()
+	l.calls.Go(func() {
+		defer cancel()
+		select {
+		case <-lost:
+		case <-ctx.Done():
+		}
+	})
+	l.limits = limits{}
+	l.mu.Lock()
+	clear(l.doubtful)
+	clear(l.suspects)
+	l.mu.Unlock()
+	for tookOver := false; ctx.Err() == nil; {
 		in := l.cfg.Integrations.ByID(l.id)
 		if in == nil {
 			return
+		}
+		if !tookOver {
+			if err := l.cfg.Queues.TakeOver(ctx, l.id); err != nil {
+				l.log.Warn("queue not taken over", "error", err)
+				sleep(ctx, afterError)
+				continue
+			}
+			tookOver = true
 		}
 		if in.Paused(l.cfg.Now()) {
 			l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(1)
@@ -55,6 +103,21 @@ func (l *lane) run(ctx context.Context) {
 		if err := l.serve(ctx, in); err != nil && ctx.Err() == nil {
 			l.log.Warn("queue interrupted", "error", err)
 			sleep(ctx, afterError)
+		}
+	}
+}
+
+// whileThere returns when the integration is no more, or ctx ends.
+func (l *lane) whileThere(ctx context.Context) {
+	for {
+		changed := l.cfg.Integrations.Changed()
+		if l.cfg.Integrations.ByID(l.id) == nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -148,7 +211,7 @@ func (l *lane) client(in *peal.Integration) (provider.Client, error) {
 	return kind.Open(in, l.cfg.Transport)
 }
 
-// serve owns the queue until something changes.
+// serve works on the queue until something changes, or the queue has to be opened anew.
 func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	ctx, cancel := l.untilChanged(ctx, in)
 	defer cancel()
@@ -156,24 +219,25 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	if err != nil {
 		return err
 	}
-	if l.limit == nil || l.limitOf != in.Limit {
-		l.limit, l.limitOf = l.newLimit(in), in.Limit
+	l.limits.update(in, l.lease.First() && !in.CreatedAt.Before(l.started))
+	queue := &intake{}
+	defer queue.stop()
+	for i, lane := range peal.Priorities() {
+		if queue.feeds[i], err = l.cfg.Queues.OpenQueue(ctx, in.ID, lane, prefetch(in, lane), ackWait(in)); err != nil {
+			client.Close()
+			return err
+		}
 	}
-	feed, err := l.cfg.Queues.OpenQueue(ctx, in.ID, prefetch(in), ackWait(in))
-	if err != nil {
-		return err
-	}
-	defer feed.Stop()
 	kind, _ := l.cfg.Integrations.Kind(in.Kind)
 	s := &shift{
-		lane: l, in: in, limit: l.limit, client: client, results: make(chan done, in.Concurrency),
+		lane: l, in: in, lease: l.lease, limit: l.limits.calls, recipients: l.limits.recipients, client: client, results: make(chan done, in.Concurrency),
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
 		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks,
 	}
 	l.calls.Go(s.record)
-	s.run(ctx, feed.C)
+	s.run(ctx, queue)
 	l.calls.Go(func() {
 		s.working.Wait()
 		close(s.results)
@@ -182,14 +246,30 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	return nil
 }
 
-// newLimit makes the integration's limiter. It holds off for a window unless nobody can have sent over the integration
-// before this lane.
-func (l *lane) newLimit(in *peal.Integration) *limiter {
-	limit := newLimiter(in.Limit)
-	if l.limitOf != (peal.Limit{}) || in.CreatedAt.Before(l.started) {
-		limit.holdOff(time.Now())
+// limits are those of an owner; they live as long as it is one.
+type limits struct {
+	calls        *limiter
+	callsOf      peal.Limit
+	recipients   *recipients
+	recipientsOf peal.Limit
+	known        bool // set at least once: what was sent before is known, under another limit
+}
+
+// update makes the limiters anew where the integration's limits are others. Unless nobody can have sent before they begin
+// as if the limit had just been used up: a limiter cannot know what was sent before it, by another node or under
+// another limit.
+func (l *limits) update(in *peal.Integration, fresh bool) {
+	fresh = fresh && !l.known
+	if !l.known || l.callsOf != in.Limit {
+		l.calls, l.callsOf = newLimiter(in.Limit), in.Limit
+		if !fresh {
+			l.calls.holdOff(time.Now())
+		}
 	}
-	return limit
+	if !l.known || l.recipientsOf != in.RecipientLimit {
+		l.recipients, l.recipientsOf = newRecipients(in.RecipientLimit, fresh, time.Now), in.RecipientLimit
+	}
+	l.known = true
 }
 
 // ackWait is how long the broker waits for a job's acknowledgement: for the limit to let through what is in hand, and for
@@ -202,13 +282,18 @@ func ackWait(in *peal.Integration) time.Duration {
 	return wait
 }
 
-// prefetch is how many jobs may wait in hand: what the limit lets through in a few seconds.
-func prefetch(in *peal.Integration) int {
-	if in.Limit.Rate <= 0 {
-		return 2 * maxBatch
+// prefetch is how many jobs of a lane may wait in hand: what the limit lets through in a few seconds, and less of those
+// that have to let others go first.
+func prefetch(in *peal.Integration, lane peal.Priority) int {
+	n := 2 * maxBatch
+	if in.Limit.Rate > 0 {
+		n = int(float64(in.Limit.Rate) * float64(handWait) / float64(in.Limit.Period))
+		n = min(max(n, 1), maxBatch)
 	}
-	n := int(float64(in.Limit.Rate) * float64(handWait) / float64(in.Limit.Period))
-	return min(max(n, 1), maxBatch)
+	if lane == peal.Bulk {
+		n = max(n/share, 1)
+	}
+	return n
 }
 
 // begin notes that this process works on a delivery; false when it does already.
@@ -226,6 +311,27 @@ func (l *lane) end(id string) {
 	l.mu.Lock()
 	delete(l.inFlight, id)
 	l.mu.Unlock()
+}
+
+// doubt notes that a claim failed, and may have been written all the same. Nobody has called for these deliveries.
+func (l *lane) doubt(ids []string, since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		if _, ok := l.doubtful[id]; !ok {
+			l.doubtful[id] = since
+		}
+	}
+}
+
+// uncalled tells of a row in state sending whether it is so for a claim of this owner's that failed. Of an earlier one
+// nothing is known.
+func (l *lane) uncalled(d *peal.Delivery) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since, ok := l.doubtful[d.ID]
+	delete(l.doubtful, d.ID)
+	return ok && !d.UpdatedAt.Before(since.Truncate(time.Microsecond))
 }
 
 func sleep(ctx context.Context, d time.Duration) {

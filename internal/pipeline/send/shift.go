@@ -3,11 +3,8 @@ package send
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"peal/internal/peal"
 	"peal/internal/pipeline"
@@ -17,16 +14,18 @@ import (
 // shift is a lane's work under one version of the integration.
 type shift struct {
 	*lane
-	in      *peal.Integration
-	limit   *limiter // the one that this shift's places are of, whatever the lane goes on with
-	client  provider.Client
-	free    chan struct{} // one place per delivery that is being claimed or called for
-	calls   chan struct{} // one place per call that may be in flight
-	claims  chan struct{} // one place per claim that may wait for the disk
-	results chan done
-	working sync.WaitGroup
-	intent  bool
-	checks  []time.Duration
+	in         *peal.Integration
+	lease      Lease
+	limit      *limiter // the one that this shift's places are of, whatever the lane goes on with
+	recipients *recipients
+	client     provider.Client
+	free       chan struct{} // one place per delivery that is being claimed or called for
+	calls      chan struct{} // one place per call that may be in flight
+	claims     chan struct{} // one place per claim that may wait for the disk
+	results    chan done
+	working    sync.WaitGroup
+	intent     bool
+	checks     []time.Duration
 }
 
 // done is a finished attempt with the job that it was for.
@@ -35,46 +34,22 @@ type done struct {
 	job     pipeline.Message
 }
 
-// run takes jobs until ctx ends or the queue does.
-func (s *shift) run(ctx context.Context, jobs <-chan pipeline.Message) {
-	batch := make([]pipeline.Message, 0, maxBatch)
-	for {
-		select {
-		case <-ctx.Done():
+// run takes jobs until ctx ends or the queue does. Which job goes is decided when one may go, so that an urgent one that
+// has just come overtakes those that have waited in hand.
+func (s *shift) run(ctx context.Context, queue *intake) {
+	defer func() { s.giveBack(queue.rest()) }()
+	for queue.wait(ctx) {
+		n, err := s.admit(ctx, min(queue.size(), maxBatch))
+		if err != nil {
 			return
-		case m, ok := <-jobs:
-			if !ok {
-				return
-			}
-			batch = drain(append(batch[:0], m), jobs)
 		}
-		for rest := batch; len(rest) > 0; {
-			n, err := s.admit(ctx, len(rest))
-			if err != nil {
-				s.giveBack(rest)
-				return
-			}
-			now := append([]pipeline.Message(nil), rest[:n]...) // the batch's place is used again
-			s.working.Go(func() { s.work(now) })
-			rest = rest[n:]
+		more := queue.fill()
+		jobs := queue.pick(n)
+		s.working.Go(func() { s.work(jobs) })
+		if !more {
+			return
 		}
 	}
-}
-
-// drain takes what waits, without waiting for more.
-func drain(batch []pipeline.Message, from <-chan pipeline.Message) []pipeline.Message {
-	for len(batch) < maxBatch {
-		select {
-		case m, ok := <-from:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, m)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // admit waits until at least one call may start, for concurrency and for the limit, and says how many of want may.
@@ -137,10 +112,12 @@ func (s *shift) work(jobs []pipeline.Message) {
 		ids, byID[id] = append(ids, id), j
 	}
 	// No deadline: a claim that is written after all, with nobody to act on it, would leave its rows in doubt.
-	claimed, err := s.cfg.Records.Claim(context.Background(), s.in, ids, s.intent)
+	began := s.cfg.Now()
+	claimed, poison, err := s.claim(ids)
 	<-s.claims
 	if err != nil {
 		s.log.Warn("jobs not claimed; they come again", "jobs", len(ids), "error", err)
+		s.doubt(ids, began)
 		sleep(context.Background(), afterError)
 		for _, id := range ids {
 			s.end(id)
@@ -150,6 +127,10 @@ func (s *shift) work(jobs []pipeline.Message) {
 		return
 	}
 	s.forgo(len(ids) - len(claimed.Ready))
+	for _, id := range poison {
+		s.suspect(id, byID[id])
+		delete(byID, id)
+	}
 	for i := range claimed.Ready {
 		d := &claimed.Ready[i]
 		job := byID[d.ID]
@@ -180,6 +161,9 @@ func (s *shift) forgo(n int) {
 func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Message) {
 	var err error
 	switch now := s.cfg.Now(); {
+	case d.Status == peal.Sending && s.uncalled(d):
+		s.results <- done{s.decide(d, peal.Outcome{Class: peal.ClassNone}, now), job}
+		return
 	case d.Status == peal.Sending:
 		s.results <- done{s.interrupted(d, now), job}
 		return
@@ -199,47 +183,12 @@ func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Messag
 	s.end(d.ID)
 }
 
-// call makes the attempt. It holds one place of s.free and one reserved use of the limit.
-func (s *shift) call(d *peal.Delivery, job pipeline.Message) {
-	at := s.cfg.Now()
-	outcome := s.attempt(d)
-	s.results <- done{s.decide(d, outcome, at), job}
-	s.release(1)
-}
-
-// attempt calls the provider once. A panic is an unknown outcome: the request may have been written.
-func (s *shift) attempt(d *peal.Delivery) (o peal.Outcome) {
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient}
-	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
-		s.limit.giveBack(1)
-		return peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}
-	}
-	s.calls <- struct{}{}
-	defer func() { <-s.calls }()
-	if !s.mayCall(d) {
-		s.limit.giveBack(1)
-		return peal.Outcome{Class: peal.ClassNone}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.in.Timeout)
-	defer cancel()
-	s.limit.use()
-	start := time.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("provider panicked", "delivery_id", d.ID, "panic", fmt.Sprint(p))
-			o = peal.Outcome{Class: peal.ClassUnknown, Code: "panic", Reason: "the provider's client failed in the middle of the call"}
-		}
-		o.Took = time.Since(start)
-		s.cfg.Metrics.CallTime.WithLabelValues(s.id).Observe(o.Took.Seconds())
-	}()
-	return s.client.Send(ctx, &m)
-}
-
 // mayCall tells whether a delivery that was claimed is still to be called for. Since it was claimed it has waited its
-// turn, and its integration may have been paused, changed or deleted, its time may be over, or the process be stopping.
+// turn, and its integration may have been paused, changed or deleted, its time may be over, the process be stopping, or
+// have been stopped for so long that another node is the owner.
 func (s *shift) mayCall(d *peal.Delivery) bool {
 	now, in := s.cfg.Now(), s.cfg.Integrations.ByID(s.id)
-	return !s.stopping.Load() && in != nil && in.Version == s.in.Version && !in.Paused(now) && !d.Expired(now)
+	return s.lease.Valid() && !s.stopping.Load() && in != nil && in.Version == s.in.Version && !in.Paused(now) && !d.Expired(now)
 }
 
 // backAt is when a delivery that was claimed and not called for is to be looked at again: then it waits in the queue like

@@ -31,15 +31,25 @@ type Records interface {
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 }
 
-// Queues give out jobs, one owner per integration.
+// Queues give out jobs, a queue per integration and lane.
 type Queues interface {
-	OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
+	TakeOver(ctx context.Context, integrationID string) error
+	OpenQueue(ctx context.Context, integrationID string, lane peal.Priority, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
 	Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error)
 	DropQueue(ctx context.Context, integrationID string) error
 }
 
+// Lease is the right to send over an integration, which one node has at a time.
+type Lease interface {
+	Valid() bool           // at this instant
+	First() bool           // nobody had it before
+	Done() <-chan struct{} // closed when another node is to have it
+	Release()              // when the last call has ended
+}
+
 // Config of a Stage.
 type Config struct {
+	Own          func(ctx context.Context, integrationID string) (Lease, error) // waits until this node is the owner
 	Integrations Integrations
 	Records      Records
 	Queues       Queues

@@ -2,7 +2,6 @@ package send_test
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -194,22 +193,6 @@ func TestCallsInFlightAreFinished(t *testing.T) {
 	b.run() // the next owner
 	b.reaches(peal.Sent, rows...)
 	b.called(1, rows...)
-}
-
-// TestOneOwnerAtATime runs two stages, as two nodes would, and ends the one that sends.
-func TestOneOwnerAtATime(t *testing.T) {
-	t.Parallel()
-	b := setup(t, unlimited())
-	stop := b.run()
-	first := b.send(50)
-	b.reaches(peal.Sent, first...)
-	b.run()
-	second := b.send(300)
-	stop()
-	third := b.send(50)
-	all := slices.Concat(first, second, third)
-	b.reaches(peal.Sent, all...)
-	b.called(1, all...)
 }
 
 // watched is a broker that tells when a queue was dropped.

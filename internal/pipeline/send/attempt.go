@@ -1,0 +1,68 @@
+package send
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+	"peal/internal/provider"
+)
+
+// call makes the attempt. It holds one place of s.free and one reserved use of the limit.
+func (s *shift) call(d *peal.Delivery, job pipeline.Message) {
+	s.results <- done{s.attempt(d), job}
+	s.release(1)
+}
+
+// attempt tries to send, and says what becomes of the delivery. A panic of Peal's own code sets it aside after a few
+// tries; after a call it leaves the outcome unknown.
+func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
+	at, used := s.cfg.Now(), false
+	defer func() {
+		p := recover()
+		if !used {
+			s.limit.giveBack(1)
+		}
+		if p != nil {
+			s.log.Error("sending panicked", "delivery_id", d.ID, "attempt", d.Attempts, "called", used, "panic", fmt.Sprint(p))
+			a = s.afterPanic(d, used, at)
+		}
+	}()
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient}
+	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
+		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
+	}
+	s.calls <- struct{}{}
+	defer func() { <-s.calls }()
+	if !s.mayCall(d) {
+		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+	}
+	if wait := s.recipients.take(d.Recipient); wait > 0 {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeRecipientLimit, Reason: "it waits for the recipient's own limit"}, at)
+		a.Due = s.cfg.Now().Add(wait)
+		return a
+	}
+	s.limit.use()
+	used = true
+	return s.decide(d, s.send(&m), at)
+}
+
+// send calls the provider once. A panic of its client is an unknown outcome: the request may have been written.
+func (s *shift) send(m *provider.Message) (o peal.Outcome) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.in.Timeout)
+	defer cancel()
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("provider panicked", "delivery_id", m.DeliveryID, "panic", fmt.Sprint(p))
+			o = peal.Outcome{Class: peal.ClassUnknown, Code: "panic", Reason: "the provider's client failed in the middle of the call"}
+		}
+		o.Took = time.Since(start)
+		s.cfg.Metrics.CallTime.WithLabelValues(s.id).Observe(o.Took.Seconds())
+	}()
+	return s.client.Send(ctx, m)
+}
