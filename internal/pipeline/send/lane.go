@@ -159,7 +159,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 	if l.limit == nil || l.limitOf != in.Limit {
 		l.limit, l.limitOf = l.newLimit(in), in.Limit
 	}
-	feed, err := l.cfg.Queues.OpenQueue(ctx, in.ID, prefetch(in), ackWait(in))
+	feed, err := l.open(ctx, in)
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,9 @@ type Records interface {
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 }
 
-// Queues give out jobs, one owner per integration.
+// Queues give out jobs.
 type Queues interface {
-	OpenQueue(ctx context.Context, integrationID string, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
+	OpenQueue(ctx context.Context, integrationID string, priority peal.Priority, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
 	Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error)
 	DropQueue(ctx context.Context, integrationID string) error
 }
