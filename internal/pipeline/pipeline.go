@@ -22,6 +22,10 @@ const (
 	CallbackSubjects = "callback.>"
 )
 
+// MaxMessage is how large a message may get, in bytes: a webhook of the largest size in base64, with what is kept beside
+// it, sealed.
+const MaxMessage = 5 << 20
+
 // Partition is the only one while an integration has a single queue.
 const Partition = 0
 

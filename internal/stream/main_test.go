@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -11,17 +12,64 @@ import (
 
 	"peal/internal/peal"
 	"peal/internal/pipeline"
+	"peal/internal/stream/natstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// shared is the cluster that the tests share; each has an account of its own there. It is set before they run.
+var shared *natstest.Cluster
+
+// withCluster runs the tests beside a cluster.
+type withCluster struct{ *testing.M }
+
+func (m withCluster) Run() int {
+	var err error
+	if shared, err = natstest.Start(100); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer shared.Stop()
+	return m.M.Run()
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withCluster{m}) }
 
 // patience is how long a test waits for what is to come. It is long, for the machine may be busy; nothing waits it out.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
+
+// columns runs a test over the embedded broker and over a cluster. Whatever open gives is of the same broker: the embedded
+// one must be closed before it is opened again.
+func columns(t *testing.T, test func(t *testing.T, open func() *Stream)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		test(t, func() *Stream { return openIn(t, dir) })
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		urls, _, err := shared.Account()
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, func() *Stream { return openAt(t, urls) })
+	})
+}
 
 // openIn opens a stream in the folder, and closes it at the end of the test if nobody has.
 func openIn(t *testing.T, dir string) *Stream {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Dir: dir})
+	return opened(t, Config{Dir: dir})
+}
+
+// openAt opens a stream on a cluster.
+func openAt(t *testing.T, urls []string) *Stream {
+	t.Helper()
+	return opened(t, Config{Node: t.Name(), External: External{URLs: urls, Replicas: 3}})
+}
+
+func opened(t *testing.T, cfg Config) *Stream {
+	t.Helper()
+	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +101,7 @@ func ensure(t *testing.T, s *Stream, want int, list ...pipeline.Job) {
 
 func openQueue(t *testing.T, s *Stream, integrationID string) *pipeline.Feed {
 	t.Helper()
-	f, err := s.OpenQueue(t.Context(), integrationID, 100, time.Minute)
+	f, err := s.OpenQueue(t.Context(), integrationID, peal.Normal, 100, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,10 @@ const soonest = 50 * time.Millisecond
 // Publish hands out jobs without waiting for the broker's word. One that is lost is given again by the ledger, since
 // its row is on disk.
 func (s *Stream) Publish(jobs []pipeline.Job) {
+	if err := s.away(); err != nil {
+		s.publishFailed(s.js, nil, err)
+		return
+	}
 	for i := range jobs {
 		if _, err := s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
 			s.publishFailed(s.js, nil, err)
@@ -37,8 +41,12 @@ func (s *Stream) Ensure(ctx context.Context, jobs []pipeline.Job) (added int, er
 	return added, err
 }
 
-// EnsureEach is Ensure, telling of each job whether it was missing.
+// EnsureEach is Ensure, telling of each job whether it was missing. After an error it is not known of those that are not
+// told to have been missing.
 func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []bool, err error) {
+	if err := s.away(); err != nil {
+		return nil, fmt.Errorf("publish job: %w", err)
+	}
 	futures := make([]jetstream.PubAckFuture, len(jobs))
 	for i := range jobs {
 		if futures[i], err = s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
@@ -76,24 +84,29 @@ func jobMessage(j *pipeline.Job) *nats.Msg {
 	return m
 }
 
+// inProcess is the code of a refusal because the same is just being put there by another (as JetStream says it in a
+// cluster).
+const inProcess jetstream.ErrorCode = 10164
+
 // stands tells whether a publish was refused because there is such a job already.
 func stands(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == inProcess)
 }
 
+// tellEvery is how often failed publishes are told of at most: a broker that is away fails them by the thousand.
+const tellEvery = time.Second
+
+// publishFailed is called by the client, too, in the middle of its work: it must not ask the client for anything.
 func (s *Stream) publishFailed(_ jetstream.JetStream, _ *nats.Msg, err error) {
 	if stands(err) || s.closed.Load() {
 		return
 	}
-	s.log.Warn("job not published; the ledger will bring it back", "error", err)
 	s.lost()
-}
-
-// Keep appends a webhook and returns once it is synced to disk.
-func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) error {
-	if _, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed); err != nil {
-		return fmt.Errorf("keep webhook: %w", err)
+	count, last, now := s.failed.Add(1), s.lastFailed.Load(), time.Now().UnixNano()
+	if now-last < int64(tellEvery) || !s.lastFailed.CompareAndSwap(last, now) {
+		return
 	}
-	return nil
+	s.failed.Add(-count)
+	s.log.Warn("jobs not published; the ledger will bring them back", "count", count, "error", err)
 }

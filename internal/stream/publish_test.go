@@ -12,93 +12,103 @@ import (
 
 func TestADeliveryHasOneJob(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	list := jobs("in", 3)
-	ensure(t, s, 2, list[:2]...)
-	ensure(t, s, 1, list...) // two stand
-	ensure(t, s, 0, list...)
-	s.Publish(list)
-	f := openQueue(t, s, "in")
-	got := take(t, f, 3)
-	if !slices.Equal(names(got), namesOf(list)) {
-		t.Errorf("jobs of %v came, want %v", names(got), namesOf(list))
-	}
-	ensure(t, s, 0, list...) // they are in somebody's hands
-	ack(t, got...)
-	standing(t, s, pipeline.Deliveries, 0)
-	ensure(t, s, 3, list...) // done: the place is free again
-	if again := take(t, f, 3); !slices.Equal(names(again), namesOf(list)) {
-		t.Errorf("jobs of %v came again", names(again))
-	}
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		list := jobs("in", 3)
+		ensure(t, s, 2, list[:2]...)
+		ensure(t, s, 1, list...) // two stand
+		ensure(t, s, 0, list...)
+		s.Publish(list)
+		f := openQueue(t, s, "in")
+		got := take(t, f, 3)
+		if !slices.Equal(names(got), namesOf(list)) {
+			t.Errorf("jobs of %v came, want %v", names(got), namesOf(list))
+		}
+		ensure(t, s, 0, list...) // they are in somebody's hands
+		ack(t, got...)
+		standing(t, s, pipeline.Deliveries, 0)
+		ensure(t, s, 3, list...) // done: the place is free again
+		if again := take(t, f, 3); !slices.Equal(names(again), namesOf(list)) {
+			t.Errorf("jobs of %v came again", names(again))
+		}
+	})
 }
 
 func TestEnsureTellsOfEachJob(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	list := jobs("in", 4)
-	list[3].DeliveryID = list[2].DeliveryID // twice in one call
-	ensure(t, s, 1, list[1])
-	added, err := s.EnsureEach(t.Context(), list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []bool{true, false, true, false}; !slices.Equal(added, want) {
-		t.Errorf("missing were %v, want %v", added, want)
-	}
-	added, err = s.EnsureEach(t.Context(), nil)
-	if err != nil || len(added) != 0 {
-		t.Errorf("of no jobs: %v, %v", added, err)
-	}
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		list := jobs("in", 4)
+		list[3].DeliveryID = list[2].DeliveryID // twice in one call
+		ensure(t, s, 1, list[1])
+		added, err := s.EnsureEach(t.Context(), list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []bool{true, false, true, false}; !slices.Equal(added, want) {
+			t.Errorf("missing were %v, want %v", added, want)
+		}
+		added, err = s.EnsureEach(t.Context(), nil)
+		if err != nil || len(added) != 0 {
+			t.Errorf("of no jobs: %v, %v", added, err)
+		}
+	})
 }
 
 func TestOfManyPublishersOneWins(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	list := jobs("in", 50)
-	var mu sync.Mutex
-	total := 0
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			n, err := s.Ensure(t.Context(), list)
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			total += n
-		})
-		wg.Go(func() { s.Publish(list) })
-	}
-	wg.Wait()
-	if total > len(list) {
-		t.Errorf("%d jobs were added for %d deliveries", total, len(list))
-	}
-	standing(t, s, pipeline.Deliveries, uint64(len(list)))
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		list := jobs("in", 50)
+		var mu sync.Mutex
+		total := 0
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				n, err := s.Ensure(t.Context(), list)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				total += n
+			})
+			wg.Go(func() { s.Publish(list) })
+		}
+		wg.Wait()
+		if total > len(list) {
+			t.Errorf("%d jobs were added for %d deliveries", total, len(list))
+		}
+		standing(t, s, pipeline.Deliveries, uint64(len(list)))
+	})
 }
 
 func TestASecondScheduleIsRefused(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	later := jobs("in", 1)[0]
-	later.Due = time.Now().Add(time.Hour)
-	ensure(t, s, 1, later)
-	ensure(t, s, 0, later)
-	later.Due = later.Due.Add(time.Hour)
-	ensure(t, s, 0, later)
-	standing(t, s, pipeline.Deliveries, 1)
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		later := jobs("in", 1)[0]
+		later.Due = time.Now().Add(time.Hour)
+		ensure(t, s, 1, later)
+		ensure(t, s, 0, later)
+		later.Due = later.Due.Add(time.Hour)
+		ensure(t, s, 0, later)
+		standing(t, s, pipeline.Deliveries, 1)
+	})
 }
 
 func TestWhatIsDueAboutNowNeedsNoSchedule(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	list := jobs("in", 3)
-	list[1].Due, list[2].Due = time.Now().Add(-time.Hour), time.Now().Add(soonest/2)
-	ensure(t, s, 3, list...)
-	for _, m := range take(t, openQueue(t, s, "in"), 3) {
-		ack(t, m)
-	}
-	standing(t, s, pipeline.Deliveries, 0)
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		list := jobs("in", 3)
+		list[1].Due, list[2].Due = time.Now().Add(-time.Hour), time.Now().Add(soonest/2)
+		ensure(t, s, 3, list...)
+		for _, m := range take(t, openQueue(t, s, "in"), 3) {
+			ack(t, m)
+		}
+		standing(t, s, pipeline.Deliveries, 0)
+	})
 }
 
 func TestSchedulesAreNeverEarlyAndSurviveARestart(t *testing.T) {
@@ -137,20 +147,22 @@ func TestSchedulesAreNeverEarlyAndSurviveARestart(t *testing.T) {
 // TestARetryIsScheduledWhileItsJobIsInHand is how send does it: first the schedule, then the acknowledgement.
 func TestARetryIsScheduledWhileItsJobIsInHand(t *testing.T) {
 	t.Parallel()
-	s := openIn(t, t.TempDir())
-	job := jobs("in", 1)[0]
-	ensure(t, s, 1, job)
-	f := openQueue(t, s, "in")
-	first := take(t, f, 1)[0]
-	job.Due = time.Now().Add(200 * time.Millisecond)
-	ensure(t, s, 1, job)
-	ack(t, first)
-	m := take(t, f, 1)[0]
-	if time.Now().Before(job.Due) || pipeline.DeliveryOf(m.Subject()) != job.DeliveryID {
-		t.Errorf("%s came %s before its time", m.Subject(), time.Until(job.Due))
-	}
-	ack(t, m)
-	standing(t, s, pipeline.Deliveries, 0)
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		job := jobs("in", 1)[0]
+		ensure(t, s, 1, job)
+		f := openQueue(t, s, "in")
+		first := take(t, f, 1)[0]
+		job.Due = time.Now().Add(200 * time.Millisecond)
+		ensure(t, s, 1, job)
+		ack(t, first)
+		m := take(t, f, 1)[0]
+		if time.Now().Before(job.Due) || pipeline.DeliveryOf(m.Subject()) != job.DeliveryID {
+			t.Errorf("%s came %s before its time", m.Subject(), time.Until(job.Due))
+		}
+		ack(t, m)
+		standing(t, s, pipeline.Deliveries, 0)
+	})
 }
 
 func TestKeptWebhooksAreOnDisk(t *testing.T) {

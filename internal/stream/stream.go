@@ -3,110 +3,144 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"peal/internal/pipeline"
 )
 
 // Config of a Stream.
 type Config struct {
-	Dir  string // the embedded broker's folder, made when it is not there
-	Log  *slog.Logger
-	Lost func() // called when a job's publish failed, so that the ledger looks soon; may be nil
+	Dir      string   // the embedded broker's folder, made when it is not there
+	External External // the broker to use instead of the embedded one; without URLs there is none
+	Node     string   // by which the broker's operator knows this process: its connection is named peal-<Node>
+	Log      *slog.Logger
+	Lost     func() // called when a job's publish failed, so that the ledger looks soon; may be nil
 }
 
 // Stream is the broker and Peal's streams on it. Create it with Open.
 type Stream struct {
-	server *server.Server
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	log    *slog.Logger
-	lost   func()
-	closed atomic.Bool
+	server   *server.Server // nil: external
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	log      *slog.Logger
+	lost     func()
+	replicas int
+	timeout  time.Duration // of a request
+	closed   atomic.Bool
+
+	failed     atomic.Int64 // publishes that nobody was told of yet
+	lastFailed atomic.Int64 // when somebody was told, in nanoseconds
+
+	mu    sync.Mutex
+	again chan struct{} // closed when the connection is back
+
+	look   sync.Mutex // over what Ready has seen last
+	seen   error
+	seenAt time.Time
 }
 
-// Open starts the embedded broker and makes the streams.
-func Open(ctx context.Context, cfg Config) (*Stream, error) {
+// Open starts the embedded broker, or connects to the external one, and makes the streams.
+func Open(ctx context.Context, cfg Config) (_ *Stream, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Lost == nil {
 		cfg.Lost = func() {}
 	}
-	ns, err := startEmbedded(filepath.Clean(cfg.Dir), cfg.Log)
-	if err != nil {
-		return nil, err
-	}
-	s := &Stream{server: ns, log: cfg.Log, lost: cfg.Lost}
-	if err := s.connect(ctx); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Stream) connect(ctx context.Context) (err error) {
-	s.conn, err = nats.Connect("", nats.InProcessServer(s.server), nats.MaxReconnects(-1), nats.Name("peal"))
-	if err != nil {
-		return fmt.Errorf("connect to the broker: %w", err)
-	}
-	s.js, err = jetstream.New(s.conn, jetstream.WithPublishAsyncErrHandler(s.publishFailed),
-		jetstream.WithPublishAsyncMaxPending(16384), jetstream.WithPublishAsyncTimeout(10*time.Second))
-	if err != nil {
-		return fmt.Errorf("connect to the broker: %w", err)
-	}
-	for _, cfg := range []jetstream.StreamConfig{
-		{
-			Name: pipeline.Deliveries, Subjects: []string{pipeline.DeliverSubjects, pipeline.LaterSubjects},
-			Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1,
-			AllowMsgSchedules: true, PersistMode: jetstream.AsyncPersistMode, Duplicates: time.Second,
-		},
-		{
-			Name: pipeline.Callbacks, Subjects: []string{pipeline.CallbackSubjects},
-			Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Duplicates: time.Second,
-		},
-	} {
-		if _, err := s.js.CreateOrUpdateStream(ctx, cfg); err != nil {
-			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
+	s := &Stream{log: cfg.Log, lost: cfg.Lost, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.Close()
 		}
-	}
-	st, err := s.js.Stream(ctx, pipeline.Deliveries)
-	if err == nil {
-		err = st.Purge(ctx, jetstream.WithPurgeSubject(pipeline.OldDeliverSubjects))
+	}()
+	if cfg.External.URLs == nil {
+		s.server, err = startEmbedded(filepath.Clean(cfg.Dir), cfg.Log)
+	} else {
+		s.replicas = cfg.External.Replicas
 	}
 	if err != nil {
-		return fmt.Errorf("clear jobs of an older version: %w", err)
+		return nil, err
 	}
-	return nil
+	if err := s.connect(&cfg); err != nil {
+		return nil, err
+	}
+	return s, s.prepare(ctx)
 }
 
-// Close lets go of the broker, and stops it when it is embedded.
+// Close lets go of the broker, and stops it when it is embedded. What was handed to it before is with it then.
 func (s *Stream) Close() {
 	if !s.closed.CompareAndSwap(false, true) {
 		return
 	}
 	if s.conn != nil {
+		if s.conn.IsConnected() {
+			if err := s.conn.FlushTimeout(s.timeout); err != nil {
+				s.log.Debug("broker did not confirm the last words", "error", err)
+			}
+		}
 		s.conn.Close()
 	}
-	s.server.Shutdown()
-	s.server.WaitForShutdown()
+	if s.server != nil {
+		s.server.Shutdown()
+		s.server.WaitForShutdown()
+	}
 }
+
+// fresh is how long Ready believes what it has seen of an external broker.
+const fresh = time.Second
 
 // Ready tells what keeps the broker from taking work; nil when nothing does.
 func (s *Stream) Ready() error {
-	if s.closed.Load() || !s.conn.IsConnected() {
-		return errors.New("not connected to the broker")
+	if err := s.away(); err != nil {
+		return err
 	}
-	if !s.server.JetStreamEnabled() {
-		return errors.New("the broker has stopped keeping streams (disk full?)")
+	if s.server != nil {
+		if !s.server.JetStreamEnabled() {
+			return errors.New("the broker has stopped keeping streams (disk full?)")
+		}
+		return nil
+	}
+	s.look.Lock()
+	defer s.look.Unlock()
+	if time.Since(s.seenAt) > fresh {
+		s.seen, s.seenAt = s.led(), time.Now()
+	}
+	return s.seen
+}
+
+// errAway says that there is no connection.
+var errAway = errors.New("not connected to the broker")
+
+// away fails while there is no connection: what is sent then would lie about in the client and go out when nobody
+// waits for it any more.
+func (s *Stream) away() error {
+	if s.closed.Load() || !s.conn.IsConnected() {
+		return errAway
 	}
 	return nil
+}
+
+// within bounds a request by the time that the broker has for one.
+func (s *Stream) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+// reconnected is closed when the connection has been lost and is back.
+func (s *Stream) reconnected() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.again
+}
+
+func (s *Stream) reconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.again)
+	s.again = make(chan struct{})
 }

@@ -138,7 +138,7 @@ func (b *bundle) walked(l *ledger.Ledger, all bool, want int) {
 // jobs takes n jobs from the queue and lets them go; it gives how often each delivery came.
 func (b *bundle) jobs(n int) map[string]int {
 	b.Helper()
-	f, err := b.stream.OpenQueue(b.Context(), "in", 200, time.Minute)
+	f, err := b.stream.OpenQueue(b.Context(), "in", peal.Normal, 200, time.Minute)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,51 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"peal/internal/pipeline"
+)
+
+// Keep appends a webhook and returns once it is kept: synced to disk by the embedded broker, or by most of its servers
+// in a cluster. After an error it may stand there all the same: then it is folded in twice, which changes nothing.
+func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) error {
+	if err := s.away(); err != nil {
+		return fmt.Errorf("keep webhook: %w", err)
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	if _, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed); err != nil {
+		return fmt.Errorf("keep webhook: %w", err)
+	}
+	return nil
+}
+
+// OpenCallbacks opens the webhooks that wait to be folded in. Several nodes may share them. The feed ends when its
+// consumer is gone; then open it again.
+func (s *Stream) OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Feed, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	cons, err := s.js.CreateOrUpdateConsumer(ctx, pipeline.Callbacks, jetstream.ConsumerConfig{
+		Durable: "track", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxDeliver: -1,
+		MaxAckPending: callbacksInHand, MemoryStorage: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make consumer: %w", err)
+	}
+	return s.feed(cons, prefetch, maxBuffer)
+}
+
+// Backlog tells how many webhooks wait to be folded in.
+func (s *Stream) Backlog(ctx context.Context) (uint64, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	st, err := s.js.Stream(ctx, pipeline.Callbacks)
+	if err != nil {
+		return 0, fmt.Errorf("look at the callbacks: %w", err)
+	}
+	return st.CachedInfo().State.Msgs, nil
+}

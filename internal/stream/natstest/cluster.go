@@ -1,0 +1,252 @@
+package natstest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	// servers is how many a cluster has.
+	servers = 3
+	// patience is how long anything is waited for. A server takes up to nine seconds to notice that its leader is gone.
+	patience = 60 * time.Second
+	password = "of-the-tests"
+)
+
+// Cluster is three servers that know each other. Its accounts see nothing of one another.
+type Cluster struct {
+	dir      string
+	accounts int
+
+	mu      sync.Mutex
+	running [servers]*server.Server // nil: killed
+	ports   [servers]ports          // of the first start, so that a server is found again after a restart
+	given   int                     // accounts
+}
+
+// ports of a server; zero: any that is free.
+type ports struct{ client, route int }
+
+// New starts a cluster with one account that ends with the test.
+func New(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := Start(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	return c
+}
+
+// Start starts a cluster with so many accounts, and returns when it takes streams. Stop stops it.
+func Start(accounts int) (_ *Cluster, err error) {
+	c := &Cluster{accounts: accounts}
+	defer func() {
+		if err != nil {
+			c.Stop()
+		}
+	}()
+	if c.dir, err = os.MkdirTemp("", "natstest"); err != nil {
+		return nil, err
+	}
+	for i := range servers {
+		if err := c.start(i); err != nil {
+			return nil, err
+		}
+		ns := c.running[i]
+		addr, ok := ns.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, fmt.Errorf("server %d listens on %s", i, ns.Addr())
+		}
+		c.ports[i] = ports{addr.Port, ns.ClusterAddr().Port}
+	}
+	return c, c.wait("a cluster that takes streams", c.whole)
+}
+
+func (c *Cluster) configure(i int) (*server.Options, error) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "server_name: n%d\nlisten: \"127.0.0.1:%d\"\nmax_payload: 8MB\n", i, cmp.Or(c.ports[i].client, -1))
+	fmt.Fprintf(&text, "jetstream { store_dir: %q, max_file_store: 1TB, max_memory_store: 8GB }\n", filepath.Join(c.dir, strconv.Itoa(i)))
+	fmt.Fprintf(&text, "cluster { name: tests, listen: \"127.0.0.1:%d\", routes: [", cmp.Or(c.ports[i].route, -1))
+	for n, p := range c.ports {
+		if n != i { // the first to start know only the number of the others, which they need: nobody listens on ports 1 to 3
+			fmt.Fprintf(&text, "\"nats-route://127.0.0.1:%d\", ", cmp.Or(p.route, n+1))
+		}
+	}
+	text.WriteString("] }\nsystem_account: SYS\naccounts {\n  SYS { users: [{user: sys, password: " + password + "}] }\n")
+	for n := range c.accounts {
+		fmt.Fprintf(&text, "  %s { jetstream: enabled, users: [{user: %[1]s, password: %s}] }\n", account(n), password)
+	}
+	text.WriteString("}\n")
+	o := &server.Options{}
+	if err := o.ProcessConfigString(text.String()); err != nil {
+		return nil, fmt.Errorf("configure server %d: %w", i, err)
+	}
+	o.NoSigs, o.NoLog = true, true
+	return o, nil
+}
+
+func account(n int) string { return fmt.Sprintf("T%d", n) }
+
+func (c *Cluster) start(i int) error {
+	o, err := c.configure(i)
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(o)
+	if err != nil {
+		return fmt.Errorf("start server %d: %w", i, err)
+	}
+	ns.Start()
+	if !ns.ReadyForConnections(patience) {
+		ns.Shutdown()
+		return fmt.Errorf("server %d does not come up", i)
+	}
+	c.running[i] = ns
+	return nil
+}
+
+// whole tells whether all servers that run are in the cluster, up to date and led.
+func (c *Cluster) whole() bool {
+	led := false
+	for _, ns := range c.alive() {
+		if !ns.JetStreamEnabled() || !ns.JetStreamIsCurrent() || ns.NumRoutes() == 0 {
+			return false
+		}
+		led = led || ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == servers
+	}
+	return led
+}
+
+func (c *Cluster) alive() []*server.Server {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []*server.Server
+	for _, ns := range c.running {
+		if ns != nil {
+			all = append(all, ns)
+		}
+	}
+	return all
+}
+
+func (c *Cluster) wait(what string, is func() bool) error {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-limit.C:
+			return fmt.Errorf("never came to be: %s", what)
+		}
+	}
+	return nil
+}
+
+// Stop stops all servers and removes their files.
+func (c *Cluster) Stop() {
+	for i := range servers {
+		c.Kill(i)
+	}
+	_ = os.RemoveAll(c.dir) // what is left is in the temporary folder
+}
+
+// errNoAccount says that too few accounts were made.
+var errNoAccount = errors.New("all accounts of the cluster are given out: start it with more")
+
+// Account gives an account that nobody else has: the URLs to connect with, and its name.
+func (c *Cluster) Account() (urls []string, name string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.given == c.accounts {
+		return nil, "", errNoAccount
+	}
+	c.given++
+	name = account(c.given - 1)
+	return c.at(name), name, nil
+}
+
+// URLs are where the first account is reached.
+func (c *Cluster) URLs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at(account(0))
+}
+
+func (c *Cluster) at(name string) []string {
+	all := make([]string, servers)
+	for i, p := range c.ports {
+		all[i] = fmt.Sprintf("nats://%s:%s@127.0.0.1:%d", name, password, p.client)
+	}
+	return all
+}
+
+// Kill stops a server. The others are told nothing but that its connections end.
+func (c *Cluster) Kill(i int) {
+	c.mu.Lock()
+	ns := c.running[i]
+	c.running[i] = nil
+	c.mu.Unlock()
+	if ns != nil {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
+}
+
+// Restart starts a killed server on its files and its ports, and returns when it is part of the cluster again.
+func (c *Cluster) Restart(t testing.TB, i int) {
+	t.Helper()
+	c.mu.Lock()
+	err := c.start(i)
+	c.mu.Unlock()
+	if err == nil {
+		err = c.wait("a server that is back", c.whole)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Leader waits for a stream of the first account to have a leader, and tells which server it is.
+func (c *Cluster) Leader(t testing.TB, stream string) int {
+	t.Helper()
+	return c.leader(t, stream, func(ns *server.Server) bool { return ns.JetStreamIsStreamLeader(account(0), stream) })
+}
+
+// ConsumerLeader is Leader for a consumer.
+func (c *Cluster) ConsumerLeader(t testing.TB, stream, consumer string) int {
+	t.Helper()
+	return c.leader(t, consumer, func(ns *server.Server) bool { return ns.JetStreamIsConsumerLeader(account(0), stream, consumer) })
+}
+
+func (c *Cluster) leader(t testing.TB, of string, leads func(*server.Server) bool) int {
+	t.Helper()
+	found := -1
+	err := c.wait("a leader of "+of, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for i, ns := range c.running {
+			if ns != nil && leads(ns) {
+				found = i
+			}
+		}
+		return found >= 0
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
