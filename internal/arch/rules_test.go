@@ -13,7 +13,7 @@ import (
 func rows() [][]string {
 	return [][]string{
 		{
-			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard",
+			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard", "internal/store/pgtest",
 			"internal/metrics", "internal/arch",
 		},
 		{"client", "internal/pipeline", "internal/provider"},

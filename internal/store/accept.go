@@ -31,16 +31,28 @@ const (
 // Accept writes notifications with their deliveries, all or none of the call, and returns once they are on disk. A
 // submission whose key was used within IdempotencyWindow writes nothing: its verdict is the first answer, or a conflict.
 func (s *Store) Accept(ctx context.Context, subs []pipeline.Submission) ([]pipeline.Verdict, error) {
+	if s.d.bulk {
+		c := &acceptCall{subs: subs}
+		err := s.writer.do(ctx, &op{kind: kindAccept, call: c})
+		if err != nil {
+			return nil, err
+		}
+		return c.verdicts, nil
+	}
 	verdicts := make([]pipeline.Verdict, len(subs))
 	err := s.write(ctx, func(t *tx) error {
+		counts := tally{}
 		for i := range subs {
 			v, err := acceptOne(t, &subs[i])
 			if err != nil {
 				return fmt.Errorf("accept: %w", err)
 			}
+			if !v.Replayed && !v.Conflict {
+				counts.add(&subs[i])
+			}
 			verdicts[i] = v
 		}
-		return nil
+		return counts.write(t)
 	})
 	if err != nil {
 		return nil, err

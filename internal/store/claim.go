@@ -31,6 +31,11 @@ func (s *Store) Claim(ctx context.Context, in *peal.Integration, ids []string, i
 	if !intent {
 		status = peal.Queued
 	}
+	if s.d.bulk {
+		call := &claimCall{in: in, ids: ids, status: status}
+		err := s.writer.do(ctx, &op{kind: kindClaim, call: call})
+		return call.claimed, err
+	}
 	err := s.write(ctx, func(t *tx) (err error) {
 		c, err = claim(t, in, ids, status, s.now())
 		if err != nil {

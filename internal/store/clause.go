@@ -8,6 +8,7 @@ import (
 
 // clause gathers the conditions of a WHERE with their arguments; values never become part of the text.
 type clause struct {
+	d     *dialect
 	parts []string
 	args  []any
 }
@@ -27,10 +28,10 @@ func (c *clause) in(column string, values []string) {
 	if values == nil {
 		return
 	}
-	c.and(column+" IN (SELECT value FROM json_each(?))", jsonList(values))
+	c.and(column+c.d.anyOf, c.d.list(values))
 }
 
-// jsonList is how a list of texts becomes one argument.
+// jsonList is how a list of texts becomes one argument of SQLite.
 func jsonList(values []string) string {
 	list, err := json.Marshal(values)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"peal/internal/pipeline"
 )
 
-func deadWhere(f *peal.DeadFilter, tenantID string) *clause {
-	c := &clause{}
+func (s *Store) deadWhere(f *peal.DeadFilter, tenantID string) *clause {
+	c := &clause{d: s.d}
 	c.and("tenant_id = ? AND dead_at IS NOT NULL", tenantID)
 	c.in("delivery_id", f.IDs)
 	c.equal("integration_id", f.IntegrationID)
@@ -47,7 +47,7 @@ func (s *Store) DeadGroups(ctx context.Context, tenantID string) ([]peal.DeadGro
 }
 
 func (s *Store) deliveriesByID(ctx context.Context, tenantID string, ids []string) (map[string]peal.Delivery, error) {
-	c := &clause{}
+	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	c.in("delivery_id", ids)
 	all, err := list(ctx, s.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM communications_log WHERE `+c.sql(), c.args...)
@@ -68,7 +68,7 @@ const notDeleted = `NOT EXISTS (SELECT 1 FROM integrations i WHERE i.integration
 // DeadCounts tells how many dead letters the filter chooses, and how many of these cannot be re-driven: they have
 // expired, or their integration was deleted.
 func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilter) (matched, expired int64, err error) {
-	c := deadWhere(&f, tenantID)
+	c := s.deadWhere(&f, tenantID)
 	args := append([]any{s.now().UnixMicro()}, c.args...)
 	err = one(ctx, s.reads, func(row scanner, matched *int64) error { return row.Scan(matched, &expired) }, &matched,
 		`SELECT COUNT(*), COUNT(CASE WHEN expires_at <= ? OR NOT `+notDeleted+` THEN 1 END)
@@ -86,10 +86,10 @@ func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter,
 	err := s.write(ctx, func(t *tx) error {
 		jobs = nil
 		now := s.now()
-		c := deadWhere(&f, tenantID)
+		c := s.deadWhere(&f, tenantID)
 		c.and("(expires_at IS NULL OR expires_at > ?) AND "+notDeleted, now.UnixMicro())
-		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
-			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
+		rows, err := t.queryOnce(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
+			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
 		if jobs, err = collect(rows, err, scanJob); err != nil {
 			return fmt.Errorf("choose dead letters: %w", err)
 		}
@@ -127,9 +127,9 @@ func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter,
 	err := s.write(ctx, func(t *tx) error {
 		done = 0
 		now := s.now()
-		c := deadWhere(&f, tenantID)
-		rows, err := t.conn.QueryContext(t.ctx, `SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
-			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
+		c := s.deadWhere(&f, tenantID)
+		rows, err := t.queryOnce(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
+			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
 		jobs, err := collect(rows, err, scanJob)
 		if err != nil {
 			return fmt.Errorf("choose dead letters: %w", err)
@@ -157,7 +157,7 @@ func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status
 	err = s.write(ctx, func(t *tx) error {
 		job, refused = nil, nil
 		now := s.now()
-		row, err := t.row(sqlReadAny, tenantID, id)
+		row, err := t.row(sqlReadAny+t.d.forUpdate, tenantID, id)
 		if err != nil {
 			return err
 		}

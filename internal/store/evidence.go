@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant.
-	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
-		WHERE integration_id = ? AND message_key = ? ORDER BY row_id DESC LIMIT 1`
-	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
-		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY row_id DESC LIMIT 1`
+	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant. SQLite
+	// would walk the tenant's whole log because that is in order.
+	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_key
+		WHERE integration_id = ? AND message_key = ? ORDER BY delivery_id DESC LIMIT 1`
+	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_message
+		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY delivery_id DESC LIMIT 1`
 	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
 		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
 	// Times are the smallest that was told, so that the order of receipts does not matter.
 	sqlApply = `UPDATE communications_log SET status = ?1, in_flight = CASE WHEN ?1 IN ('queued', 'sending', 'uncertain') THEN in_flight END, flag = COALESCE(?2, flag), updated_at = ?3,
 		sent_at      = CASE WHEN ?4 = 'sent' THEN COALESCE(sent_at, ?5) ELSE sent_at END,
-		delivered_at = CASE WHEN ?4 = 'delivered' THEN MIN(COALESCE(delivered_at, ?5), ?5) ELSE delivered_at END,
-		read_at      = CASE WHEN ?4 = 'read' THEN MIN(COALESCE(read_at, ?5), ?5) ELSE read_at END,
-		ended_at     = CASE WHEN ?6 THEN NULL WHEN ?1 = 'failed' AND ?4 = 'failed' THEN MIN(COALESCE(ended_at, ?5), ?5) ELSE ended_at END,
+		delivered_at = CASE WHEN ?4 = 'delivered' THEN CASE WHEN delivered_at < ?5 THEN delivered_at ELSE ?5 END ELSE delivered_at END,
+		read_at      = CASE WHEN ?4 = 'read' THEN CASE WHEN read_at < ?5 THEN read_at ELSE ?5 END ELSE read_at END,
+		ended_at     = CASE WHEN ?6 THEN NULL WHEN ?1 = 'failed' AND ?4 = 'failed' THEN CASE WHEN ended_at < ?5 THEN ended_at ELSE ?5 END ELSE ended_at END,
 		error_code   = CASE WHEN ?4 = 'failed' AND (?1 = 'failed' OR ?6) THEN ?7
 			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_code END,
 		error_reason = CASE WHEN ?4 = 'failed' AND (?1 = 'failed' OR ?6) THEN ?8
@@ -33,8 +34,9 @@ const (
 		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL THEN check_at END
 		WHERE tenant_id = ?9 AND delivery_id = ?10`
 	sqlPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-		occurred_at = MIN(COALESCE(occurred_at, received_at), COALESCE(excluded.occurred_at, excluded.received_at))`
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration_id, ref, status) DO UPDATE SET
+		occurred_at = CASE WHEN COALESCE(unmatched.occurred_at, unmatched.received_at) < COALESCE(excluded.occurred_at, excluded.received_at)
+			THEN COALESCE(unmatched.occurred_at, unmatched.received_at) ELSE COALESCE(excluded.occurred_at, excluded.received_at) END`
 	sqlParkedOf = `SELECT status, code, reason, occurred_at, received_at FROM unmatched
 		WHERE integration_id = ? AND ref = ?`
 	sqlHasParked   = `SELECT EXISTS (SELECT 1 FROM unmatched WHERE integration_id = ?)`
@@ -54,6 +56,11 @@ type foundRow struct {
 // Fold brings evidence into the rows: states only move forward, what was told before changes nothing, and what no row
 // knows yet is parked until one does. A delivery's row ends the same in whatever order its evidence comes.
 func (s *Store) Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error) {
+	if s.d.bulk {
+		c := &foldCall{evidence: evidence}
+		err := s.writer.do(ctx, &op{kind: kindFold, call: c})
+		return c.folded, err
+	}
 	var f peal.Folded
 	err := s.write(ctx, func(t *tx) error {
 		f = peal.Folded{}
@@ -101,7 +108,7 @@ func find(t *tx, e *peal.Evidence) (r foundRow, found bool, err error) {
 }
 
 func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error) {
-	row, err := t.row(query, args...)
+	row, err := t.row(query+t.d.forUpdate, args...)
 	if err != nil {
 		return r, false, err
 	}
@@ -247,7 +254,12 @@ func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time
 		f.Moved = append(f.Moved, peal.Moved{IntegrationID: e.IntegrationID, Status: next})
 		r.status = next
 	}
-	return putEvent(t, &peal.Event{
-		DeliveryID: r.deliveryID, At: now, Type: peal.EventReceipt, Status: e.Status, Code: e.Code, Detail: e.Reason, OccurredAt: e.At,
-	})
+	event := receiptEvent(r.deliveryID, e, now)
+	return putEvent(t, &event)
+}
+
+func receiptEvent(deliveryID string, e *peal.Evidence, now time.Time) peal.Event {
+	return peal.Event{
+		DeliveryID: deliveryID, At: now, Type: peal.EventReceipt, Status: e.Status, Code: e.Code, Detail: e.Reason, OccurredAt: e.At,
+	}
 }

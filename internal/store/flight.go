@@ -56,6 +56,9 @@ func (s *Store) DueChecks(ctx context.Context, integrationID string, by time.Tim
 
 // SetChecks moves the next look-up of deliveries; a zero time ends them.
 func (s *Store) SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error {
+	if s.d.bulk {
+		return s.writer.do(ctx, &op{kind: kindChecks, call: rows})
+	}
 	return s.write(ctx, func(t *tx) error {
 		for i := range rows {
 			err := t.exec(`UPDATE communications_log SET check_at = ? WHERE tenant_id = ? AND delivery_id = ? AND check_at IS NOT NULL`,

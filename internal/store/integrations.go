@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"peal/internal/peal"
 )
@@ -33,48 +32,37 @@ func (s *Store) Integrations(ctx context.Context) ([]peal.SealedIntegration, err
 
 // CreateIntegration writes an integration; Conflict when the tenant has one of that name.
 func (s *Store) CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error {
-	var clash bool
 	err := s.write(ctx, func(t *tx) error {
 		err := t.exec(`INSERT INTO integrations (integration_id, tenant_id, name, kind, channel, settings, secrets, version,
 			created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8)`, in.ID, in.TenantID, in.Name, in.Kind,
 			in.Channel, string(in.Settings), in.Secrets, in.CreatedAt.UnixMicro())
-		clash = isUnique(err)
-		if clash {
-			return nil
-		}
-		return err
+		return nameTaken(t, err, in.Name)
 	})
-	if err == nil && clash {
-		return peal.Errorf(peal.Conflict, "there is an integration named %q already", in.Name)
-	}
 	return err
 }
 
-// isUnique tells whether a unique index refused a row.
-func isUnique(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
+// nameTaken says of a row that a unique index refused why.
+func nameTaken(t *tx, err error, name string) error {
+	if t.d.unique(err) {
+		return peal.Errorf(peal.Conflict, "there is an integration named %q already", name)
+	}
+	return err
 }
 
 // UpdateIntegration writes name, settings and secrets over those of the version that in has, and lifts any pause.
 // Conflict when somebody else was quicker, or the name is taken.
 func (s *Store) UpdateIntegration(ctx context.Context, in *peal.SealedIntegration) error {
 	var n int64
-	var clash bool
 	err := s.write(ctx, func(t *tx) (err error) {
 		n, err = t.affect(`UPDATE integrations SET name = ?, settings = ?, secrets = ?, pause_code = NULL, pause_reason = NULL,
 			paused_at = NULL, paused_until = NULL, version = version + 1, updated_at = ?
 			WHERE tenant_id = ? AND integration_id = ? AND version = ? AND deleted_at IS NULL`, in.Name, string(in.Settings),
 			in.Secrets, s.now().UnixMicro(), in.TenantID, in.ID, in.Version)
-		if clash = isUnique(err); clash {
-			return nil
-		}
-		return err
+		return nameTaken(t, err, in.Name)
 	})
 	switch {
 	case err != nil:
 		return fmt.Errorf("update integration: %w", err)
-	case clash:
-		return peal.Errorf(peal.Conflict, "there is an integration named %q already", in.Name)
 	case n == 0:
 		return peal.Errorf(peal.Conflict, "the integration was changed or deleted meanwhile; read it again")
 	}

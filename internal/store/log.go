@@ -11,7 +11,7 @@ import (
 
 // Deliveries gives a page of a tenant's log, newest first.
 func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error) {
-	c := &clause{}
+	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	if f.NotificationID != "" {
 		from, to, err := peal.DeliveryRange(f.NotificationID)

@@ -2,12 +2,17 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"peal/internal/store/pgtest"
 	"peal/internal/store/storetest"
 )
 
@@ -18,14 +23,19 @@ var _ storetest.Store = (*Store)(nil)
 // openIn opens a store in the folder and closes it at the end of the test.
 func openIn(t *testing.T, dir string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(context.WithoutCancel(t.Context()), Config{Path: filepath.Join(dir, "peal.db"), Now: now})
+	return openWith(t, Config{Path: filepath.Join(dir, "peal.db"), Now: now})
+}
+
+func openWith(t *testing.T, cfg Config) *Store {
+	t.Helper()
+	s, err := Open(context.WithoutCancel(t.Context()), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		var wrong int
 		err := s.reads.QueryRow(`SELECT COUNT(*) FROM communications_log
-			WHERE (in_flight IS 1) <> (status IN ('queued', 'sending', 'uncertain')) OR in_flight NOT IN (1)`).Scan(&wrong)
+			WHERE (COALESCE(in_flight, 0) = 1) <> (status IN ('queued', 'sending', 'uncertain')) OR in_flight NOT IN (1)`).Scan(&wrong)
 		if err != nil || wrong > 0 {
 			t.Errorf("of %d rows in_flight does not say what status says (%v)", wrong, err)
 		}
@@ -36,7 +46,45 @@ func openIn(t *testing.T, dir string, now func() time.Time) *Store {
 	return s
 }
 
+// postgresURL gives an empty database with the schema as it is now; without a server the test is skipped.
+func postgresURL(t testing.TB) string {
+	t.Helper()
+	files, err := fs.Glob(migrations, "migrations/postgres/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.New()
+	for _, name := range files {
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum.Write(text)
+	}
+	version := fmt.Sprintf("%x %s", sum.Sum(nil), time.Now().Format(time.DateOnly)) // partitions are made by the day
+	return pgtest.From(t, "store", version, func(url string) error {
+		s, err := Open(context.Background(), Config{URL: url})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
+func openPostgresIn(t *testing.T, now func() time.Time) *Store {
+	t.Helper()
+	return openWith(t, Config{URL: postgresURL(t), Now: now})
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return openIn(t, t.TempDir(), now) })
+}
+
+func TestStoreOnPostgres(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(pgtest.Variable) == "" {
+		t.Skipf("PostgreSQL column SKIPPED: set %s", pgtest.Variable)
+	}
+	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return openPostgresIn(t, now) })
 }

@@ -71,7 +71,7 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drv := s.reads.Driver()
+	drv, d := s.reads.Driver(), s.d
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +80,11 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 		db.SetMaxOpenConns(2)
 		return db
 	}
-	w, err := startWriter(context.WithoutCancel(t.Context()), db(), Config{Path: path, Queue: 1024})
+	w, err := startSQLiteWriter(context.WithoutCancel(t.Context()), db(), d, Config{Queue: 1024, Now: now, NodeID: "n"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &Store{reads: db(), quick: db(), writer: w, now: now}
+	s = &Store{d: d, reads: &pool{db(), d}, quick: &pool{db(), d}, writer: w, now: now}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -111,8 +111,8 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 	intended := map[string]string{
 		"UPDATE communications_log SET status = ?1, attempts":                                                        "log_delivery",
 		"status = CASE WHEN in_flight = 1 THEN 'sent'":                                                               "log_delivery",
-		"AND message_key = ? ORDER BY row_id DESC LIMIT 1":                                                           "log_key",
-		"AND message_id = ? AND integration_id = ? ORDER BY row_id DESC LIMIT 1":                                     "log_message",
+		"AND message_key = ? ORDER BY delivery_id DESC LIMIT 1":                                                      "log_key",
+		"AND message_id = ? AND integration_id = ? ORDER BY delivery_id DESC LIMIT 1":                                "log_message",
 		"SELECT body_hash, answer FROM idempotency":                                                                  "PRIMARY KEY",
 		"FROM communications_log INDEXED BY log_in_flight":                                                           "log_in_flight",
 		"check_at IS NOT NULL AND check_at <= ?":                                                                     "log_check",

@@ -19,28 +19,34 @@ const (
 )
 
 // list reads all rows of a query with scan.
-func list[T any](ctx context.Context, db *sql.DB, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+func list[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
 	return listWithin(ctx, readTime, db, scan, query, args...)
 }
 
-func listWithin[T any](ctx context.Context, most time.Duration, db *sql.DB, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+func listWithin[T any](ctx context.Context, most time.Duration, db *pool, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
 	rctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	rows, err := db.QueryContext(rctx, query, args...)
+	rows, err := db.QueryContext(rctx, db.d.text(query), db.d.args(args)...)
 	all, err := collect(rows, err, scan)
-	return all, tooSlow(ctx, rctx, err)
+	return all, db.noAnswer(ctx, rctx, err)
 }
 
 // one reads the row of a query that has at most one with scan; sql.ErrNoRows when it has none.
-func one[T any](ctx context.Context, db *sql.DB, scan func(scanner, *T) error, v *T, query string, args ...any) error {
+func one[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, v *T, query string, args ...any) error {
 	rctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	return tooSlow(ctx, rctx, scan(db.QueryRowContext(rctx, query, args...), v))
+	return db.noAnswer(ctx, rctx, scan(db.QueryRowContext(rctx, db.d.text(query), db.d.args(args)...), v))
 }
 
-// tooSlow says of a read that failed because its time was over that this is so.
-func tooSlow(caller, read context.Context, err error) error {
-	if err == nil || caller.Err() != nil || read.Err() == nil || errors.Is(err, sql.ErrNoRows) {
+// noAnswer says of a read that failed because its time was over, or because the database is not there, that this is so.
+func (db *pool) noAnswer(caller, read context.Context, err error) error {
+	if err == nil || caller.Err() != nil || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if read.Err() == nil {
+		if db.d.away(err) {
+			return &peal.Error{Kind: peal.Unavailable, Message: "the records could not be read", Err: err}
+		}
 		return err
 	}
 	return &peal.Error{Kind: peal.Overloaded, Message: "the records took too long to answer", Err: fmt.Errorf("%w: %w", read.Err(), err)}

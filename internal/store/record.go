@@ -17,9 +17,9 @@ const (
 		message_id = ?1, sent_at = COALESCE(sent_at, ?2), updated_at = ?2, due_at = NULL,
 		error_code = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_code END,
 		error_reason = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_reason END,
-		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
+		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN CAST(?3 AS BIGINT) END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
-	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2, put_back = ?8,
+	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = CASE WHEN attempts < ?1 THEN attempts ELSE ?1 END, due_at = ?2, put_back = ?8,
 		error_code = COALESCE(?3, error_code), error_reason = COALESCE(?4, error_reason), updated_at = ?5
 		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
@@ -37,6 +37,9 @@ const (
 
 // Record writes what attempts came to, with their place in the timeline.
 func (s *Store) Record(ctx context.Context, attempts []peal.Attempt) error {
+	if s.d.bulk {
+		return s.writer.do(ctx, &op{kind: kindRecord, call: attempts})
+	}
 	return s.write(ctx, func(t *tx) error {
 		for i := range attempts {
 			if err := recordOne(t, &attempts[i]); err != nil {
@@ -57,13 +60,11 @@ func recordOne(t *tx, a *peal.Attempt) error {
 			err = matchParked(t, a.IntegrationID, "id:"+o.MessageID, a.TenantID, a.DeliveryID, a.At)
 		}
 	case peal.Queued:
-		used := a.Number // not counted down: who does not learn that this was written writes it again
 		var putBack any
-		if o.Class == peal.ClassThrottled || o.Class == peal.ClassIntegration || o.Class == peal.ClassNone {
-			used--
+		if putsBack(a) {
 			putBack = 1
 		}
-		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID, putBack)
+		err = t.exec(sqlRecordRetry, usedUp(a), micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID, putBack)
 	case peal.Failed:
 		var dead any
 		if a.Dead {
@@ -83,18 +84,35 @@ func recordOne(t *tx, a *peal.Attempt) error {
 	if o.Class == peal.ClassNone {
 		return nil
 	}
-	return putEvent(t, &peal.Event{
+	e := attemptEvent(a)
+	return putEvent(t, &e)
+}
+
+// putsBack is so of an attempt that ended for a reason of the integration's: its pause is what the delivery waits for.
+func putsBack(a *peal.Attempt) bool {
+	c := a.Outcome.Class
+	return c == peal.ClassThrottled || c == peal.ClassIntegration || c == peal.ClassNone
+}
+
+// usedUp is how many attempts are used up after one that is to be repeated. It is not counted down from what the row
+// says: who does not learn that this was written writes it again.
+func usedUp(a *peal.Attempt) int {
+	if putsBack(a) {
+		return a.Number - 1
+	}
+	return a.Number
+}
+
+func attemptEvent(a *peal.Attempt) peal.Event {
+	o := &a.Outcome
+	return peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,
 		Code: o.Code, Detail: o.Reason, Took: o.Took,
-	})
+	}
 }
 
 // putEvent adds a fact to the timeline. Receipts stand once per status; anything else once per instant.
 func putEvent(t *tx, e *peal.Event) error {
-	mark := string(e.Type) + ":" + strconv.FormatInt(e.At.UnixMicro(), 36)
-	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
-		mark = string(e.Type) + ":" + string(e.Status)
-	}
 	var attempt, took any
 	if e.Attempt > 0 {
 		attempt = e.Attempt
@@ -102,7 +120,7 @@ func putEvent(t *tx, e *peal.Event) error {
 	if e.Took > 0 {
 		took = e.Took.Microseconds()
 	}
-	err := t.exec(sqlPutEvent, e.DeliveryID, mark, e.At.UnixMicro(), string(e.Type), text(string(e.Status)), attempt,
+	err := t.exec(sqlPutEvent, e.DeliveryID, markOf(e), e.At.UnixMicro(), string(e.Type), text(string(e.Status)), attempt,
 		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt))
 	if err != nil {
 		return fmt.Errorf("write event: %w", err)
@@ -110,8 +128,20 @@ func putEvent(t *tx, e *peal.Event) error {
 	return nil
 }
 
+func markOf(e *peal.Event) string {
+	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
+		return string(e.Type) + ":" + string(e.Status)
+	}
+	return string(e.Type) + ":" + strconv.FormatInt(e.At.UnixMicro(), 36)
+}
+
 // Expire ends those of the deliveries whose time is over, and tells how many.
 func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error) {
+	if s.d.bulk {
+		c := &expireCall{rows: rows}
+		err := s.writer.do(ctx, &op{kind: kindExpire, call: c})
+		return c.expired, err
+	}
 	var total int64
 	err := s.write(ctx, func(t *tx) error {
 		total = 0

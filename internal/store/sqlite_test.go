@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -175,7 +174,7 @@ func some(t *testing.T, n int, payload string) []pipeline.Submission {
 	return subs
 }
 
-func count(t *testing.T, db *sql.DB, query string) (n int) {
+func count(t *testing.T, db *pool, query string) (n int) {
 	t.Helper()
 	if err := db.QueryRow(query).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -213,7 +212,7 @@ func TestWhatWaitsIsOneTransaction(t *testing.T) {
 			}
 			return nil
 		}}
-		s.writer.ops <- o
+		s.writer.(*sqliteWriter).ops <- o
 		wg.Go(func() {
 			err := <-o.done
 			if i == 7 && (!errors.Is(err, bad) || peal.KindOf(err) != peal.Unavailable) {

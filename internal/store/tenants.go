@@ -26,9 +26,16 @@ func (s *Store) CreateTenant(ctx context.Context, tn peal.Tenant) error {
 // UpdateTenant changes name or state; nil leaves as it is.
 func (s *Store) UpdateTenant(ctx context.Context, id string, name *string, disabled *bool) error {
 	var n int64
+	var off any // 1 or 0
+	if disabled != nil {
+		off = 0
+		if *disabled {
+			off = 1
+		}
+	}
 	err := s.write(ctx, func(t *tx) (err error) {
 		n, err = t.affect(`UPDATE tenants SET name = COALESCE(?, name), disabled = COALESCE(?, disabled), updated_at = ?
-			WHERE tenant_id = ?`, name, disabled, s.now().UnixMicro(), id)
+			WHERE tenant_id = ?`, name, off, s.now().UnixMicro(), id)
 		return err
 	})
 	if err == nil && n == 0 {

@@ -6,77 +6,76 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"peal/internal/peal"
 )
 
-// Bounds of one shared transaction: beyond them the rest waits for the next, so that nobody waits long.
-const (
-	maxOpsPerCommit = 1024
-	// checkpointEvery is how often what is in the WAL is moved into the database while there are writes. See checkpoints.
-	checkpointEvery = 500 * time.Millisecond
-)
+// maxOpsPerCommit bounds one shared transaction: beyond it the rest waits for the next, so that nobody waits long.
+const maxOpsPerCommit = 1024
 
 // op is one caller's write. Its run must be repeatable: after a failed commit it is run again on its own.
 type op struct {
 	ctx  context.Context //nolint:containedctx // the caller's: one that has given up by its turn is passed over
 	run  func(*tx) error
 	done chan error
+
+	kind kind // of a write that goes together with others of its kind; then there is call instead of run
+	call any
 }
 
-// writer owns the one connection that writes. It turns whatever waits into one transaction.
-type writer struct {
-	db      *sql.DB
-	conn    *sql.Conn
+// kind is what sort of write it is. Those of PostgreSQL's hot paths are run by the batch.
+type kind int
+
+const (
+	kindAny kind = iota
+	kindAccept
+	kindClaim
+	kindRecord
+	kindExpire
+	kindChecks
+	kindFold
+	kinds // how many there are
+)
+
+// queue is where writes wait for a writer.
+type queue struct {
 	ops     chan *op
-	quit    chan struct{}
-	stopped chan struct{}
-	tx      *tx
-	closed  error
-
-	dirty      bool          // there were commits since the last checkpoint began
-	backfilled chan struct{} // a checkpoint beside the writer has ended; nil while none runs
+	quit    chan struct{} // closed: nothing more is taken
+	stopped chan struct{} // closed: what waited has been run
 }
 
-// tx is the open transaction of the writer: it runs statements, each prepared once for the life of the connection.
+func newQueue(size int) *queue {
+	return &queue{ops: make(chan *op, size), quit: make(chan struct{}), stopped: make(chan struct{})}
+}
+
+// tx is the open transaction of a writer: it runs statements.
 type tx struct {
-	ctx    context.Context //nolint:containedctx // lives as long as the writer: a commit is for many callers, none may cancel it
+	ctx    context.Context //nolint:containedctx // the writer's: a commit is for many callers, none may cancel it
+	d      *dialect
+	now    func() time.Time
+	node   string // see Config.NodeID
 	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt
-	parked map[string]bool // integrations with parked evidence, asked once per transaction
-}
-
-func startWriter(ctx context.Context, db *sql.DB, cfg Config) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open the writer's connection: %w", err)
-	}
-	w := &writer{
-		db: db, conn: conn, ops: make(chan *op, cfg.Queue), quit: make(chan struct{}), stopped: make(chan struct{}),
-		tx: &tx{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}},
-	}
-	go w.loop()
-	return w, nil
+	stmts  map[string]*sql.Stmt // each prepared once for the life of the connection; nil where the driver sees to that
+	parked map[string]bool      // integrations with parked evidence, asked once per transaction
 }
 
 // write runs f in a transaction shared with other callers and returns once that is on disk, or with the error that
 // kept it from getting there. When ctx ends first the write may still happen.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
-	return s.writer.do(ctx, f)
+	return s.writer.do(ctx, &op{run: f})
 }
 
-func (w *writer) do(ctx context.Context, f func(*tx) error) error {
-	o := &op{ctx: ctx, run: f, done: make(chan error, 1)}
+func (q *queue) do(ctx context.Context, o *op) error {
+	o.ctx, o.done = ctx, make(chan error, 1)
 	select {
-	case <-w.quit:
+	case <-q.quit:
 		return peal.Errorf(peal.Unavailable, "the records are closed")
 	default:
 	}
 	select {
-	case w.ops <- o:
-	case <-w.quit:
+	case q.ops <- o:
+	case <-q.quit:
 		return peal.Errorf(peal.Unavailable, "the records are closed")
 	case <-ctx.Done():
 		return &peal.Error{Kind: peal.Overloaded, Message: "too many writes wait", Err: ctx.Err()}
@@ -86,7 +85,7 @@ func (w *writer) do(ctx context.Context, f func(*tx) error) error {
 		return err
 	case <-ctx.Done():
 		return &peal.Error{Kind: peal.Overloaded, Message: "the write took too long, and may happen all the same", Err: errors.Join(peal.ErrHandedOver, ctx.Err())}
-	case <-w.stopped:
+	case <-q.stopped:
 		select {
 		case err := <-o.done:
 			return err
@@ -96,50 +95,11 @@ func (w *writer) do(ctx context.Context, f func(*tx) error) error {
 	}
 }
 
-// stop runs what waits and closes the connection.
-func (w *writer) stop() error {
-	close(w.quit)
-	<-w.stopped
-	return errors.Join(w.closed, w.db.Close())
-}
-
-func (w *writer) loop() {
-	defer close(w.stopped)
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
-	batch := make([]*op, 0, maxOpsPerCommit)
-	for {
-		batch = batch[:0]
-		select {
-		case o := <-w.ops:
-			batch = w.drain(append(batch, o))
-			w.commitAll(batch)
-			w.dirty = true
-		case <-tick.C:
-			w.backfill()
-		case <-w.backfilled:
-			w.backfilled = nil
-			w.checkpoint(w.conn)
-		case <-w.quit:
-			if w.backfilled != nil {
-				<-w.backfilled
-			}
-			for {
-				if batch = w.drain(batch[:0]); len(batch) == 0 {
-					w.closed = w.close()
-					return
-				}
-				w.commitAll(batch)
-			}
-		}
-	}
-}
-
 // drain takes what waits, without waiting for more.
-func (w *writer) drain(batch []*op) []*op {
+func (q *queue) drain(batch []*op) []*op {
 	for len(batch) < maxOpsPerCommit {
 		select {
-		case o := <-w.ops:
+		case o := <-q.ops:
 			batch = append(batch, o)
 		default:
 			return batch
@@ -152,7 +112,7 @@ func (w *writer) drain(batch []*op) []*op {
 // sink the others.
 //
 // Whoever has given up is passed over: what nobody waits for any more is not to happen after all.
-func (w *writer) commitAll(batch []*op) {
+func commitAll(batch []*op, commit func([]*op) error) {
 	batch = slices.DeleteFunc(batch, func(o *op) bool {
 		gone := o.ctx.Err()
 		if gone != nil {
@@ -163,10 +123,10 @@ func (w *writer) commitAll(batch []*op) {
 	if len(batch) == 0 {
 		return
 	}
-	err := w.commit(batch)
-	if err != nil && len(batch) > 1 {
+	err := commit(batch)
+	if err != nil && len(batch) > 1 && !final(err) {
 		for _, o := range batch {
-			o.done <- unavailable(w.commit([]*op{o}))
+			o.done <- unavailable(commit([]*op{o}))
 		}
 		return
 	}
@@ -175,68 +135,35 @@ func (w *writer) commitAll(batch []*op) {
 	}
 }
 
-func (w *writer) commit(batch []*op) (err error) {
-	if err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
+// finalError is of a commit that is not to be tried again for each write on its own: the database is not there, or
+// nobody knows whether it has committed.
+type finalError struct{ error }
+
+// Unwrap gives the cause.
+func (e finalError) Unwrap() error { return e.error }
+
+func final(err error) bool {
+	_, ok := errors.AsType[finalError](err)
+	return ok
+}
+
+// runAll runs the writes of a batch in the open transaction.
+func (t *tx) runAll(batch []*op) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a write: %v", p)
 		}
-		if err != nil {
-			if rerr := w.tx.exec("ROLLBACK"); rerr != nil && !strings.Contains(rerr.Error(), "no transaction is active") {
-				err = errors.Join(err, fmt.Errorf("roll back: %w", rerr))
-			}
-		}
 	}()
-	w.tx.parked = nil
+	t.parked = nil
 	for _, o := range batch {
-		if err := o.run(w.tx); err != nil {
+		if o.kind != kindAny {
+			continue
+		}
+		if err := o.run(t); err != nil {
 			return err
 		}
 	}
-	if err := w.tx.exec("COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
-// backfill begins to move the WAL into the database beside the writer, on a connection of its own, so that no commit
-// waits for it. When it has ended the writer moves the little that was written meanwhile; then all is moved, and the
-// next commit begins the WAL anew. SQLite's own checkpoints would do it all while the writer stands still, or, beside
-// it, never reach the end and let the WAL grow.
-func (w *writer) backfill() {
-	if !w.dirty || w.backfilled != nil {
-		return
-	}
-	w.dirty = false
-	done := make(chan struct{})
-	w.backfilled = done
-	go func() {
-		defer close(done)
-		conn, err := w.db.Conn(w.tx.ctx)
-		if err != nil {
-			return // the writer does it all, then
-		}
-		w.checkpoint(conn)
-		_ = conn.Close() // back to the pool
-	}()
-}
-
-// checkpoint moves what it can without waiting for anybody. What it cannot it leaves for the next time.
-func (w *writer) checkpoint(conn *sql.Conn) {
-	rows, err := conn.QueryContext(w.tx.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
-	if err == nil {
-		_ = rows.Close()
-	}
-}
-
-func (w *writer) close() error {
-	var errs []error
-	for _, s := range w.tx.stmts {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(append(errs, w.conn.Close())...)
+	return t.runTogether(batch)
 }
 
 // unavailable says that a write failed for a reason of the database; the caller's own errors pass as they are.
@@ -267,18 +194,28 @@ func (t *tx) exec(query string, args ...any) error {
 
 // affect runs a statement and tells how many rows it changed.
 func (t *tx) affect(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(t.ctx, args...)
+	r, err := t.run(query, args)
 	if err != nil {
 		return 0, err //nolint:wrapcheck // the driver's text names the statement's trouble; callers add theirs
 	}
 	return r.RowsAffected()
 }
 
+func (t *tx) run(query string, args []any) (sql.Result, error) {
+	if t.stmts == nil {
+		return t.conn.ExecContext(t.ctx, t.d.text(query), t.d.args(args)...)
+	}
+	s, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(t.ctx, args...)
+}
+
 func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+	if t.stmts == nil {
+		return t.queryOnce(query, args...)
+	}
 	s, err := t.stmt(query)
 	if err != nil {
 		return nil, err
@@ -286,7 +223,15 @@ func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
 	return s.QueryContext(t.ctx, args...)
 }
 
+// queryOnce is query for a statement that is put together, of which there may be many: it is not kept.
+func (t *tx) queryOnce(query string, args ...any) (*sql.Rows, error) {
+	return t.conn.QueryContext(t.ctx, t.d.text(query), t.d.args(args)...)
+}
+
 func (t *tx) row(query string, args ...any) (*sql.Row, error) {
+	if t.stmts == nil {
+		return t.conn.QueryRowContext(t.ctx, t.d.text(query), t.d.args(args)...), nil
+	}
 	s, err := t.stmt(query)
 	if err != nil {
 		return nil, err

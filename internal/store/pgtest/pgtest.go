@@ -1,0 +1,120 @@
+// Package pgtest gives tests a PostgreSQL database of their own, on the server that PEAL_TEST_POSTGRES names.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable names the environment's word for the server: a URL of a role that may create databases.
+const Variable = "PEAL_TEST_POSTGRES"
+
+// patience bounds what is asked of the server here.
+const patience = time.Minute
+
+// URL gives the URL of an empty database, which is dropped at the end of the test. Without a server the test is skipped.
+func URL(t testing.TB) string {
+	t.Helper()
+	return create(t, "template0")
+}
+
+// From gives the URL of a database that is a copy of one which prepare made. That is made once for all tests of the same
+// name and version, and stays on the server.
+func From(t testing.TB, name, version string, prepare func(url string) error) string {
+	t.Helper()
+	server := serverURL(t)
+	sum := sha256.Sum256([]byte(name + "\x00" + version))
+	template := "peal_template_" + hex.EncodeToString(sum[:8])
+	err := withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
+		return makeTemplate(ctx, conn, server, template, prepare)
+	})
+	if err != nil {
+		t.Fatalf("prepare the template of test databases: %v", err)
+	}
+	return create(t, template)
+}
+
+// makeTemplate makes it under another name first: what has the name is whole.
+func makeTemplate(ctx context.Context, conn *pgx.Conn, server, template string, prepare func(url string) error) error {
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(hashtext('peal_test_template'))`); err != nil {
+		return err
+	}
+	var there bool
+	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, template).Scan(&there)
+	if err != nil || there {
+		return err
+	}
+	draft := template + "_draft"
+	if _, err := conn.Exec(ctx, `DROP DATABASE IF EXISTS `+draft+` WITH (FORCE)`); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `CREATE DATABASE `+draft+` TEMPLATE template0`); err != nil {
+		return err
+	}
+	if err := prepare(named(server, draft)); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, `ALTER DATABASE `+draft+` RENAME TO `+template)
+	return err
+}
+
+func create(t testing.TB, template string) string {
+	t.Helper()
+	server := serverURL(t)
+	id := make([]byte, 8)
+	rand.Read(id) // never fails since Go 1.24: it stops the program instead
+	name := "peal_test_" + hex.EncodeToString(id)
+	ask := func(query string) error {
+		return withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, query)
+			return err
+		})
+	}
+	if err := ask(`CREATE DATABASE ` + name + ` TEMPLATE ` + template); err != nil {
+		t.Fatalf("create a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := ask(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return named(server, name)
+}
+
+func serverURL(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv(Variable)
+	if server == "" {
+		t.Skipf("PostgreSQL column SKIPPED: set %s", Variable)
+	}
+	return server
+}
+
+func named(server, database string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server // whoever uses it says what is wrong
+	}
+	u.Path = "/" + database
+	return u.String()
+}
+
+func withServer(server string, f func(context.Context, *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return fmt.Errorf("connect to the server that %s names: %w", Variable, err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is left to be said
+	return f(ctx, conn)
+}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// What a connection may take. The server stops what takes longer even when nobody is there any more to say so.
+const (
+	connectTime = 5 * time.Second
+	commitTime  = 20 * time.Second // of one shared transaction
+)
+
+// Sizes of the pools. Writers have their own connections.
+const (
+	readConns  = 8
+	quickConns = 4
+)
+
+func openPostgres(ctx context.Context, cfg Config) (_ *Store, err error) {
+	base, err := pgx.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, errors.New("the database's URL cannot be read; write it like postgres://user:password@host:5432/peal") // the cause may quote the password
+	}
+	if base.ConnectTimeout == 0 {
+		base.ConnectTimeout = connectTime
+	}
+	if err := migratePostgres(ctx, base); err != nil {
+		return nil, err
+	}
+	d := postgresDialect()
+	readers := map[string]string{"statement_timeout": millis(countTime), "default_transaction_read_only": "on"}
+	reads, quick := openPool(base, readConns, readers), openPool(base, quickConns, readers)
+	w := startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg)
+	return &Store{
+		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, writer: w, now: cfg.Now, log: cfg.Log,
+	}, nil
+}
+
+// writerParams make a writer's plans ones that are made once and go by the indexes: its statements touch rows by their
+// ids, and planning over all partitions would cost more than running.
+func writerParams() map[string]string {
+	return map[string]string{
+		"statement_timeout": millis(commitTime), "lock_timeout": millis(commitTime / 2),
+		"idle_in_transaction_session_timeout": millis(commitTime), "plan_cache_mode": "force_generic_plan",
+		"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off",
+	}
+}
+
+func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+
+// openPool makes a pool of at most n connections; none is opened yet. What the URL says of a parameter stands.
+func openPool(base *pgx.ConnConfig, n int, params map[string]string) *sql.DB {
+	c := base.Copy()
+	params["application_name"] = "peal"
+	for name, value := range params {
+		if _, said := c.RuntimeParams[name]; !said {
+			c.RuntimeParams[name] = value
+		}
+	}
+	// Who gives up stops the statement, too, and does not only hang up.
+	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
+	}
+	db := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(syncCommits))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	db.SetConnMaxIdleTime(10 * time.Minute)
+	return db
+}
+
+// syncCommits holds the promise that what is answered is on disk, on a server that is told to be lax.
+func syncCommits(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+	return err //nolint:wrapcheck // of opening a connection, as the others
+}
+
+// migrationLock is how long a migration waits for a lock before it gives up: who waits for one keeps all others waiting.
+const migrationLock = 5 * time.Second
+
+func migratePostgres(ctx context.Context, base *pgx.ConnConfig) (err error) {
+	db := openPool(base, 2, map[string]string{"lock_timeout": millis(migrationLock)})
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s, err := postgresSchema(db)
+	if err != nil {
+		return err
+	}
+	return migrate(ctx, s)
+}
+
+// pgAway tells of an error that the server could not be asked: it is not there, is going, or takes no more connections.
+func pgAway(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	if code := pgCode(err); code != "" {
+		return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "53")
+	}
+	var ne net.Error
+	var ce *pgconn.ConnectError
+	return errors.As(err, &ne) || errors.As(err, &ce) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err)
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"peal/internal/peal"
+)
+
+// postgresWriter runs writes in lanes, each with a connection of its own: whatever waits in a lane becomes one
+// transaction. Writes of one kind share a lane, so that they do not wait for each other's rows.
+type postgresWriter struct {
+	db      *sql.DB
+	lanes   [lanes]*pgLane
+	running sync.WaitGroup
+}
+
+// The lanes.
+const (
+	laneAccept  = iota
+	laneClaim   // before the calls to providers
+	laneOutcome // after them
+	laneFold    // takes integrations' locks alone, which is to be before any row's; see sharedLock
+	laneOthers
+	lanes // how many there are
+)
+
+func laneOf(k kind) int {
+	switch k {
+	case kindAccept:
+		return laneAccept
+	case kindClaim:
+		return laneClaim
+	case kindRecord, kindExpire, kindChecks:
+		return laneOutcome
+	case kindFold:
+		return laneFold
+	default:
+		return laneOthers
+	}
+}
+
+func startPostgresWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) *postgresWriter {
+	w := &postgresWriter{db: db}
+	for i := range w.lanes {
+		l := &pgLane{queue: newQueue(cfg.Queue), db: db, tx: tx{d: d, now: cfg.Now, node: cfg.NodeID}, ctx: context.WithoutCancel(ctx)}
+		w.lanes[i] = l
+		w.running.Go(l.loop)
+	}
+	return w
+}
+
+func (w *postgresWriter) do(ctx context.Context, o *op) error {
+	return w.lanes[laneOf(o.kind)].do(ctx, o)
+}
+
+// stop runs what waits and closes the connections.
+func (w *postgresWriter) stop() error {
+	for _, l := range w.lanes {
+		close(l.quit)
+	}
+	w.running.Wait()
+	return w.db.Close()
+}
+
+// pgLane is one writer with its connection, which it opens when it needs one.
+type pgLane struct {
+	*queue
+
+	ctx  context.Context //nolint:containedctx // lives as long as the writer
+	db   *sql.DB
+	conn *sql.Conn
+	tx   tx // what every transaction begins as
+}
+
+func (l *pgLane) loop() {
+	defer close(l.stopped)
+	defer l.drop()
+	batch := make([]*op, 0, maxOpsPerCommit)
+	for {
+		select {
+		case o := <-l.ops:
+			batch = l.drain(append(batch[:0], o))
+			commitAll(batch, l.commit)
+		case <-l.quit:
+			for {
+				if batch = l.drain(batch[:0]); len(batch) == 0 {
+					return
+				}
+				commitAll(batch, l.commit)
+			}
+		}
+	}
+}
+
+func (l *pgLane) drop() {
+	if l.conn != nil {
+		_ = l.conn.Close() // back to the pool, which looks whether it is of any use
+		l.conn = nil
+	}
+}
+
+// tries is how often a transaction is run that others got in the way of.
+const tries = 4
+
+func (l *pgLane) commit(batch []*op) (err error) {
+	for range tries {
+		if err = l.commitOnce(batch); !retriable(err) {
+			break
+		}
+	}
+	return err
+}
+
+// retriable is so of a transaction that the database has undone because of others, and of one that met a connection
+// that had died since it was used last.
+func retriable(err error) bool {
+	switch pgCode(err) {
+	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+		return true
+	}
+	return false
+}
+
+func (l *pgLane) commitOnce(batch []*op) (err error) {
+	ctx, cancel := context.WithTimeout(l.ctx, commitTime)
+	defer cancel()
+	if err := l.begin(ctx); err != nil {
+		return finalError{fmt.Errorf("begin: %w", err)}
+	}
+	t := l.tx
+	t.ctx, t.conn = ctx, l.conn
+	if err := t.runAll(batch); err != nil {
+		return errors.Join(err, l.rollBack(ctx))
+	}
+	return l.end(ctx)
+}
+
+// begin opens a transaction; on a new connection when the old one has died.
+func (l *pgLane) begin(ctx context.Context) (err error) {
+	for range 2 {
+		if l.conn == nil {
+			if l.conn, err = l.db.Conn(ctx); err != nil {
+				l.conn = nil
+				return err //nolint:wrapcheck // the caller does
+			}
+		}
+		if _, err = l.conn.ExecContext(ctx, "BEGIN"); err == nil {
+			return nil
+		}
+		l.drop()
+	}
+	return err //nolint:wrapcheck // the caller does
+}
+
+// end commits. An answer that is lost on the way leaves open whether it happened: that must be told, and not be
+// repeated.
+func (l *pgLane) end(ctx context.Context) error {
+	var undone bool
+	err := l.conn.Raw(func(c any) error {
+		tag, err := pgxConn(c).Exec(ctx, "COMMIT")
+		undone = tag.String() == "ROLLBACK"
+		return err //nolint:wrapcheck // below
+	})
+	switch {
+	case err == nil && undone:
+		return errors.New("commit: the transaction had failed, and was rolled back")
+	case err == nil:
+		return nil
+	case pgCode(err) != "" && !l.tx.d.away(err):
+		return fmt.Errorf("commit: %w", err)
+	}
+	l.drop()
+	return finalError{&peal.Error{
+		Kind: peal.Unavailable, Message: "the records went away during the write, which may have happened all the same",
+		Err: errors.Join(peal.ErrHandedOver, fmt.Errorf("commit: %w", err)),
+	}}
+}
+
+// rollBack undoes; a connection that cannot do that is given up, and the server undoes by itself.
+func (l *pgLane) rollBack(ctx context.Context) error {
+	_, err := l.conn.ExecContext(ctx, "ROLLBACK")
+	if err == nil {
+		return nil
+	}
+	_ = l.conn.Raw(func(c any) error { return pgxConn(c).Close(ctx) })
+	l.drop()
+	return finalError{fmt.Errorf("roll back: %w", err)}
+}
+
+// pgxConn is the connection below database/sql's.
+func pgxConn(c any) *pgx.Conn {
+	return c.(*stdlib.Conn).Conn() //nolint:forcetypeassert // the pool makes no others
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// checkpointEvery is how often what is in the WAL is moved into the database while there are writes. See backfill.
+const checkpointEvery = 500 * time.Millisecond
+
+// sqliteWriter owns the one connection that writes. It turns whatever waits into one transaction.
+type sqliteWriter struct {
+	*queue
+
+	db     *sql.DB
+	conn   *sql.Conn
+	tx     *tx
+	closed error
+
+	dirty      bool          // there were commits since the last checkpoint began
+	backfilled chan struct{} // a checkpoint beside the writer has ended; nil while none runs
+}
+
+func startSQLiteWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) (*sqliteWriter, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the writer's connection: %w", err)
+	}
+	w := &sqliteWriter{
+		queue: newQueue(cfg.Queue), db: db, conn: conn,
+		tx: &tx{
+			ctx: context.WithoutCancel(ctx), d: d, now: cfg.Now, node: cfg.NodeID, conn: conn, stmts: map[string]*sql.Stmt{},
+		},
+	}
+	go w.loop()
+	return w, nil
+}
+
+// stop runs what waits and closes the connection.
+func (w *sqliteWriter) stop() error {
+	close(w.quit)
+	<-w.stopped
+	return errors.Join(w.closed, w.db.Close())
+}
+
+func (w *sqliteWriter) loop() {
+	defer close(w.stopped)
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	batch := make([]*op, 0, maxOpsPerCommit)
+	for {
+		batch = batch[:0]
+		select {
+		case o := <-w.ops:
+			batch = w.drain(append(batch, o))
+			commitAll(batch, w.commit)
+			w.dirty = true
+		case <-tick.C:
+			w.backfill()
+		case <-w.backfilled:
+			w.backfilled = nil
+			w.checkpoint(w.conn)
+		case <-w.quit:
+			if w.backfilled != nil {
+				<-w.backfilled
+			}
+			for {
+				if batch = w.drain(batch[:0]); len(batch) == 0 {
+					w.closed = w.close()
+					return
+				}
+				commitAll(batch, w.commit)
+			}
+		}
+	}
+}
+
+func (w *sqliteWriter) commit(batch []*op) (err error) {
+	if err := w.tx.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			if rerr := w.tx.exec("ROLLBACK"); rerr != nil && !strings.Contains(rerr.Error(), "no transaction is active") {
+				err = errors.Join(err, fmt.Errorf("roll back: %w", rerr))
+			}
+		}
+	}()
+	if err := w.tx.runAll(batch); err != nil {
+		return err
+	}
+	if err := w.tx.exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// backfill begins to move the WAL into the database beside the writer, on a connection of its own, so that no commit
+// waits for it. When it has ended the writer moves the little that was written meanwhile; then all is moved, and the
+// next commit begins the WAL anew. SQLite's own checkpoints would do it all while the writer stands still, or, beside
+// it, never reach the end and let the WAL grow.
+func (w *sqliteWriter) backfill() {
+	if !w.dirty || w.backfilled != nil {
+		return
+	}
+	w.dirty = false
+	done := make(chan struct{})
+	w.backfilled = done
+	go func() {
+		defer close(done)
+		conn, err := w.db.Conn(w.tx.ctx)
+		if err != nil {
+			return // the writer does it all, then
+		}
+		w.checkpoint(conn)
+		_ = conn.Close() // back to the pool
+	}()
+}
+
+// checkpoint moves what it can without waiting for anybody. What it cannot it leaves for the next time.
+func (w *sqliteWriter) checkpoint(conn *sql.Conn) {
+	rows, err := conn.QueryContext(w.tx.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	if err == nil {
+		_ = rows.Close()
+	}
+}
+
+func (w *sqliteWriter) close() error {
+	var errs []error
+	for _, s := range w.tx.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
+}
