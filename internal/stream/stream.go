@@ -20,7 +20,8 @@ import (
 type Config struct {
 	Dir  string // the embedded broker's folder, made when it is not there
 	Log  *slog.Logger
-	Lost func() // called when a job's publish failed, so that the ledger looks soon; may be nil
+	Lost func()           // called when a job's publish failed, so that the ledger looks soon; may be nil
+	Now  func() time.Time // by which jobs are due; default time.Now
 }
 
 // Stream is the broker and Peal's streams on it. Create it with Open.
@@ -30,7 +31,9 @@ type Stream struct {
 	js     jetstream.JetStream
 	log    *slog.Logger
 	lost   func()
+	now    func() time.Time
 	closed atomic.Bool
+	told   atomic.Int64 // when it was last said that the broker is away
 }
 
 // Open starts the embedded broker and makes the streams.
@@ -41,11 +44,14 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 	if cfg.Lost == nil {
 		cfg.Lost = func() {}
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	ns, err := startEmbedded(filepath.Clean(cfg.Dir), cfg.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{server: ns, log: cfg.Log, lost: cfg.Lost}
+	s := &Stream{server: ns, log: cfg.Log, lost: cfg.Lost, now: cfg.Now}
 	if err := s.connect(ctx); err != nil {
 		s.Close()
 		return nil, err
