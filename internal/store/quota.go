@@ -48,7 +48,7 @@ func (s *Store) TenantLimits(ctx context.Context, tenantID string) (l peal.Tenan
 // InFlightOf counts a tenant's deliveries in flight, up to most. It reads an index only, and is meant for the background.
 func (s *Store) InFlightOf(ctx context.Context, tenantID string, most int) (n int, err error) {
 	err = one(ctx, s.reads, scanInto, &n, `SELECT COUNT(*) FROM (SELECT 1 FROM communications_log WHERE in_flight = 1
-		AND integration_id IN (SELECT integration_id FROM integrations WHERE tenant_id = ?) LIMIT ?) waiting`, tenantID, most)
+		AND integration_id IN (SELECT integration_id FROM integrations WHERE tenant_id = ? AND deleted_at IS NULL) LIMIT ?) bounded`, tenantID, most)
 	if err != nil {
 		return 0, fmt.Errorf("count what is in flight: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -168,18 +167,6 @@ func (f *Folder) write(evidence []peal.Evidence) error {
 		f.count(&folded)
 		return nil
 	})
-}
-
-// guard runs a step on somebody else's words; a panic of it is an error like any other, so that what brought it about is
-// set aside after a few tries, and the stage goes on.
-func (f *Folder) guard(step string, run func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			f.Log.Error("track panicked; it goes on", "step", step, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("the code of %s failed on it: %v", step, p)
-		}
-	}()
-	return run()
 }
 
 func (f *Folder) count(folded *peal.Folded) {
