@@ -53,11 +53,14 @@ type lane struct {
 	log     []arrivals
 }
 
-// arrivals are those that this node accepted in about a second.
+// arrivals are those that this node accepted within a short while.
 type arrivals struct {
-	at    time.Time
-	count float64
+	from, to time.Time
+	count    float64
 }
+
+// arrivalSpan is how long that while is at first. Older ones are put together.
+const arrivalSpan = 50 * time.Millisecond
 
 // maxArrivals is how many of them are remembered of a lane; then neighbours are put together.
 const maxArrivals = 512
@@ -246,26 +249,35 @@ func (l *line) ahead(d *peal.Delivery, now time.Time, rate float64, paused, sinc
 // join counts one more in the lane.
 func (l *lane) join(at time.Time) {
 	l.joined++
-	if n := len(l.log); n > 0 && at.Sub(l.log[n-1].at) < time.Second {
-		l.log[n-1].count++
+	if n := len(l.log); n > 0 && at.Sub(l.log[n-1].from) < arrivalSpan {
+		last := &l.log[n-1]
+		last.count++
+		if at.After(last.to) {
+			last.to = at
+		}
 		return
 	}
 	if len(l.log) >= maxArrivals {
 		for i := range maxArrivals / 2 {
-			l.log[i] = arrivals{l.log[2*i].at, l.log[2*i].count + l.log[2*i+1].count}
+			a, b := l.log[2*i], l.log[2*i+1]
+			l.log[i] = arrivals{a.from, b.to, a.count + b.count}
 		}
 		l.log = l.log[:maxArrivals/2]
 	}
-	l.log = append(l.log, arrivals{at, 1})
+	l.log = append(l.log, arrivals{at, at, 1})
 }
 
 // since is how many this node has seen join since then.
 func (l *lane) since(then time.Time) (n float64) {
 	for i := len(l.log) - 1; i >= 0; i-- {
-		if l.log[i].at.Before(then) {
+		a := &l.log[i]
+		if a.from.Before(then) { // the part of them that came since, as if they had come evenly
+			if a.to.After(then) {
+				n += a.count * float64(a.to.Sub(then)) / float64(a.to.Sub(a.from))
+			}
 			return n
 		}
-		n += l.log[i].count
+		n += a.count
 	}
 	return n
 }
