@@ -44,6 +44,14 @@ type Accepted struct {
 	ID         string             `json:"id" doc:"The notification's id"`
 	CreatedAt  time.Time          `json:"created_at"`
 	Deliveries []AcceptedDelivery `json:"deliveries"`
+	Queue      *QueueEstimate     `json:"queue,omitempty" doc:"When it is going to go out, estimated; absent when it does not wait. A repeat with the same idempotency key gives the first estimate again"`
+}
+
+// QueueEstimate tells how long a notification is going to wait: of its deliveries the one that goes out last. It is an
+// estimate, made from counts that are about a second old.
+type QueueEstimate struct {
+	Ahead int64      `json:"ahead" doc:"How many deliveries stand before it, in its lane and in the lanes that overtake it"`
+	ETA   *time.Time `json:"eta,omitempty" doc:"When it goes out: by the integration's limit, or by what it has sent lately where there is none; not before send_at, nor before a pause is over. Absent when nobody can tell, as while the integration is paused without an end"`
 }
 
 // AcceptedDelivery is one delivery of an accepted notification, as it was planned.
@@ -81,5 +89,6 @@ type Notification struct {
 	SendAt     *time.Time      `json:"send_at,omitempty"`
 	ExpiresAt  *time.Time      `json:"expires_at,omitempty"`
 	CreatedAt  time.Time       `json:"created_at"`
+	Queue      *QueueEstimate  `json:"queue,omitempty" doc:"When it is going to go out, estimated; absent when it does not wait"`
 	Deliveries []Delivery      `json:"deliveries"`
 }

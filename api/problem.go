@@ -49,6 +49,8 @@ const (
 	CodeNotDeadLetter       = "not_a_dead_letter"
 	CodeExpired             = "expired"
 	CodeNotUncertain        = "not_uncertain"
+	CodeRateLimited         = "rate_limited"
+	CodeQuotaExceeded       = "quota_exceeded"
 	CodeOverloaded          = "overloaded"
 	CodeUnavailable         = "unavailable"
 	CodeInternal            = "internal"
@@ -79,6 +81,8 @@ func Codes() []CodeInfo {
 		{CodeBodyTooLarge, 413, "The body is too large", "The detail names the limit; split the batch or shorten the content."},
 		{CodeInvalidRequest, 422, "A field is wrong", "errors names each field, what is wrong with it and the mend."},
 		{CodeIdempotencyConflict, 422, "The idempotency key was used with another body", "Use a new key for a new notification, or repeat the first body exactly."},
+		{CodeRateLimited, 429, "Too many notifications per second", "Slow down to the tenant's rate; try again after the seconds in Retry-After, with the same idempotency key."},
+		{CodeQuotaExceeded, 429, "Too many deliveries wait", "The tenant's queue is full; try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeOverloaded, 503, "Too much at once", "Try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeUnavailable, 503, "It could not be kept safe", "Nothing was accepted. Try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeInternal, 500, "Something went wrong in Peal", "Tell the operator the request_id; it is in the log."},

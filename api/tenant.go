@@ -22,6 +22,13 @@ type TenantRequest struct {
 type TenantPatch struct {
 	Name     *string `json:"name,omitempty" minLength:"1" maxLength:"128"`
 	Disabled *bool   `json:"disabled,omitempty" doc:"Its keys are refused and nothing new is accepted; what was accepted still goes out"`
+	Limits   *Limits `json:"limits,omitempty" doc:"Replaces the tenant's limits; what they leave out is the installation's"`
+}
+
+// Limits are a tenant's own bounds. What is absent is the installation's, 0 is no limit.
+type Limits struct {
+	Rate   *int `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Notifications per second"`
+	Queued *int `json:"queued,omitempty" minimum:"0" maximum:"1000000000" doc:"Deliveries that may wait or be in flight"`
 }
 
 // Tenant is one customer of the installation.
@@ -29,6 +36,7 @@ type Tenant struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Disabled  bool      `json:"disabled,omitempty"`
+	Limits    *Limits   `json:"limits,omitempty" doc:"Its own, where it has any"`
 	CreatedAt time.Time `json:"created_at"`
 }
 

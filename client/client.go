@@ -55,7 +55,7 @@ func WithUserAgent(s string) Option { return func(c *Client) { c.userAgent = s }
 // Where a call is tried again, each try has this time.
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
-// WithRetries lets [Client.Send] and [Client.SendBatch] try up to n more times when the server answers 503 or
+// WithRetries lets [Client.Send] and [Client.SendBatch] try up to n more times when the server answers 503, 429 or
 // cannot be reached, or does not answer. That is safe because such a call always has an idempotency key: one is
 // made up where the request has neither a key nor an event. No other call is ever tried again.
 func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }

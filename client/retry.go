@@ -48,13 +48,13 @@ func (c *Client) retry(ctx context.Context, call call, out any) (http.Header, er
 	}
 }
 
-// retryable says whether another try can help: no answer came, or 503.
+// retryable says whether another try can help: no answer came, or 503, or the tenant is over a limit (429).
 func retryable(err error) bool {
 	if _, ok := errors.AsType[*unansweredError](err); ok {
 		return true
 	}
 	p, ok := errors.AsType[*api.Problem](err)
-	return ok && p.Status == http.StatusServiceUnavailable
+	return ok && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests)
 }
 
 // backoff is the wait after the try-th try, doubling, with up to a half taken off by chance.

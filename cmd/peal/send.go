@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"peal/api"
@@ -22,6 +23,7 @@ type SendCmd struct {
 
 	ContentFlags `embed:"" group:"content"`
 
+	Priority string            `name:"priority" placeholder:"LANE" help:"The lane that it waits in: critical, normal or bulk. Default: normal."`
 	Key      string            `name:"key" placeholder:"KEY" help:"Idempotency key: the same key within 24 h sends nothing twice."`
 	TTL      time.Duration     `name:"ttl" placeholder:"DURATION" help:"Give up when it has not been sent after this long."`
 	SendAt   when              `name:"send-at" placeholder:"TIME" help:"Not before this time, or this long from now: 2026-01-31T15:04:05Z, 90m."`
@@ -105,6 +107,13 @@ func printAccepted(t *term, a *api.Accepted, replayed bool) error {
 		}
 		rows = append(rows, []string{"delivery", row})
 	}
+	if q := a.Queue; q != nil && q.Ahead > 0 {
+		row := fmt.Sprintf("%d before it", q.Ahead)
+		if q.ETA != nil {
+			row += ", goes out at about " + t.shortTime(*q.ETA)
+		}
+		rows = append(rows, []string{"queue", row})
+	}
 	return t.table(nil, rows)
 }
 
@@ -122,6 +131,7 @@ func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
 		Channel:        c.Channel,
 		Integration:    c.Integration,
 		Content:        *content,
+		Priority:       c.Priority,
 		SendAt:         c.SendAt.ahead(now),
 		IdempotencyKey: c.Key,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 
 	"peal/api"
 )
@@ -11,6 +12,7 @@ type TenantCmd struct {
 	Create  TenantCreateCmd  `cmd:"" help:"Make a tenant."`
 	List    TenantListCmd    `cmd:"" help:"List the tenants."`
 	Show    TenantShowCmd    `cmd:"" help:"Show one tenant."`
+	Update  TenantUpdateCmd  `cmd:"" help:"Rename a tenant, or give it limits of its own."`
 	Disable TenantDisableCmd `cmd:"" help:"Refuse a tenant's keys; what was accepted still goes out."`
 	Enable  TenantEnableCmd  `cmd:"" help:"Take a tenant's keys again."`
 
@@ -84,6 +86,83 @@ func (c *TenantShowCmd) Run(ctx context.Context, t *term, parent *TenantCmd) err
 	return t.tenants(parent.JSON, tenant, *tenant)
 }
 
+// TenantUpdateCmd is `peal tenant update`.
+type TenantUpdateCmd struct {
+	ID        string `arg:"" help:"Id of the tenant."`
+	Name      string `name:"name" placeholder:"NAME" help:"Its new name."`
+	Rate      string `name:"rate" placeholder:"COUNT" help:"Notifications per second that it may send; 0 for no limit, default for the installation's."`
+	MaxQueued string `name:"max-queued" placeholder:"COUNT" help:"Deliveries that it may have waiting; 0 for no limit, default for the installation's."`
+}
+
+// Help gives examples.
+func (TenantUpdateCmd) Help() string {
+	return "Examples:\n\n  peal tenant update acme --rate 200 --max-queued 100000\n  peal tenant update acme --rate default"
+}
+
+// Run changes a tenant. Limits are replaced as a whole, so what is not named is read first.
+func (c *TenantUpdateCmd) Run(ctx context.Context, t *term, parent *TenantCmd) error {
+	if c.Name == "" && c.Rate == "" && c.MaxQueued == "" {
+		return usagef("nothing to change: give --name, --rate or --max-queued")
+	}
+	cl, err := parent.client()
+	if err != nil {
+		return err
+	}
+	patch := api.TenantPatch{}
+	if c.Name != "" {
+		patch.Name = &c.Name
+	}
+	if c.Rate != "" || c.MaxQueued != "" {
+		patch.Limits = &api.Limits{}
+		tenant, err := cl.Tenant(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if tenant.Limits != nil {
+			patch.Limits = tenant.Limits
+		}
+		if err := setLimit(&patch.Limits.Rate, "rate", c.Rate); err != nil {
+			return err
+		}
+		if err := setLimit(&patch.Limits.Queued, "max-queued", c.MaxQueued); err != nil {
+			return err
+		}
+	}
+	tenant, err := cl.UpdateTenant(ctx, c.ID, patch)
+	if err != nil {
+		return err
+	}
+	return t.tenants(parent.JSON, tenant, *tenant)
+}
+
+// setLimit reads a limit's flag; one that was not given leaves the limit as it is.
+func setLimit(limit **int, flag, value string) error {
+	switch value {
+	case "":
+		return nil
+	case "default":
+		*limit = nil
+		return nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return usagef("--%s %q is no count; give a number, 0 for no limit, or default", flag, value)
+	}
+	*limit = &n
+	return nil
+}
+
+// limitText is how a limit is shown: a number, none, or a dash for the installation's.
+func limitText(limits *api.Limits, of func(*api.Limits) *int) string {
+	if limits == nil || of(limits) == nil {
+		return "-"
+	}
+	if n := *of(limits); n > 0 {
+		return strconv.Itoa(n)
+	}
+	return "none"
+}
+
 // TenantDisableCmd is `peal tenant disable`.
 type TenantDisableCmd struct {
 	ID string `arg:"" help:"Id of the tenant."`
@@ -133,7 +212,11 @@ func (t *term) tenants(asJSON bool, doc any, tenants ...api.Tenant) error {
 		if tenant.Disabled {
 			state = "disabled"
 		}
-		rows[i] = []string{tenant.ID, tenant.Name, state, t.shortTime(tenant.CreatedAt)}
+		rows[i] = []string{
+			tenant.ID, tenant.Name, state,
+			limitText(tenant.Limits, func(l *api.Limits) *int { return l.Rate }),
+			limitText(tenant.Limits, func(l *api.Limits) *int { return l.Queued }), t.shortTime(tenant.CreatedAt),
+		}
 	}
-	return t.table([]string{"ID", "NAME", "STATE", "CREATED"}, rows)
+	return t.table([]string{"ID", "NAME", "STATE", "RATE", "MAX QUEUED", "CREATED"}, rows)
 }

@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"peal/internal/clock"
 	"peal/internal/config"
 	"peal/internal/httpapi"
 	"peal/internal/integration"
@@ -38,6 +38,7 @@ type App struct {
 	cfg       config.Config
 	log       *slog.Logger
 	metrics   *metrics.Metrics
+	clock     *clock.Clock
 	lock      *os.File
 	store     *store.Store
 	stream    *stream.Stream
@@ -49,13 +50,16 @@ type App struct {
 	send      *send.Stage
 	folder    *track.Folder
 	checker   *track.Checker
+	quotas    *accept.Quotas
+	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 }
 
 // Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, metrics: metrics.New()}
+	a := &App{cfg: cfg, log: log, metrics: metrics.New(), clock: clock.New(clock.Config{Log: log})}
+	a.metrics.WatchClock(a.clock.Off)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -78,7 +82,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	}
 	a.transport = netguard.New(networks...).Transport(netguard.Config{})
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
-	a.service = integration.NewService(a.directory, a.store, time.Now)
+	a.service = integration.NewService(a.directory, a.store, a.clock.Now)
 	a.service.HandTo(a.stream)
 	if err := a.directory.Reload(ctx); err != nil {
 		return nil, err
@@ -96,13 +100,13 @@ func (a *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, Log: a.log,
+		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, Log: a.log, Now: a.clock.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
 	}
 	a.stream, err = stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(a.cfg.Data, "broker"), Log: a.log, Lost: func() { a.ledger.Wake() },
+		Dir: filepath.Join(a.cfg.Data, "broker"), Log: a.log, Lost: func() { a.ledger.Wake() }, Now: a.clock.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the broker: %w", err)
@@ -114,24 +118,33 @@ func (a *App) openData(ctx context.Context) (err error) {
 func (a *App) stages(v *vault.Vault) {
 	a.ledger = ledger.New(ledger.Config{
 		Records: a.store, Jobs: a.stream, Integrations: a.directory, Metrics: a.metrics, Log: a.log, Every: a.cfg.LedgerEvery,
+		Now: a.clock.Now,
 	})
 	a.send = send.New(send.Config{
 		Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
+		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Sealer: v, Metrics: a.metrics, Log: a.log, Now: time.Now,
+		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
-		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: time.Now,
+		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
+	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
+	a.queues = accept.NewQueues(accept.QueuesConfig{Waiting: a.store, Accounts: a.directory, Log: a.log, Now: a.clock.Now})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
 			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
+			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
-		Door:        &track.Door{Integrations: a.directory, Keeper: a.stream, Sealer: v, Metrics: a.metrics, Now: time.Now},
+		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
+		Door: &track.Door{
+			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+		},
 		OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
 		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,
 	})
@@ -155,14 +168,21 @@ func (a *App) SetBound(addr string) { a.bound.Store(&addr) }
 // Drain makes the process not ready, so that callers go elsewhere.
 func (a *App) Drain() { a.draining.Store(true) }
 
-func (a *App) ready(ctx context.Context) error {
+// ready tells whether requests should come here. Without the broker they are accepted all the same, and webhooks taken:
+// the records keep both. The body of /readyz is for everybody, so the reasons go to the log.
+func (a *App) ready(ctx context.Context) (r httpapi.Readiness) {
 	if a.draining.Load() {
-		return errors.New("the process is stopping")
+		r.Failing = append(r.Failing, "draining")
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		r.Failing = append(r.Failing, "database")
+		a.log.Warn("the records do not take writes", "error", err)
 	}
 	if err := a.stream.Ready(); err != nil {
-		return err
+		r.Degraded = append(r.Degraded, "broker")
+		a.log.Warn("the broker is away", "error", err)
 	}
-	return a.store.Ping(ctx)
+	return r
 }
 
 // Run runs all stages until ctx ends; then it lets them finish what they have begun, and returns.
@@ -170,7 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, stage := range []interface {
 		Run(ctx context.Context) error
-	}{a.directory, a.ledger, a.send, a.folder, a.checker} {
+	}{a.directory, a.ledger, a.send, a.folder, a.checker, a.quotas, a.queues} {
 		g.Go(func() error { return stage.Run(ctx) })
 	}
 	return g.Wait()

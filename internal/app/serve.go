@@ -33,6 +33,7 @@ func Serve(ctx context.Context, cfg config.Config, logs io.Writer) (err error) {
 	log.Info("peal is up", "version", Version, "url", "http://"+s.Addr(), "data", cfg.Data)
 	select {
 	case <-ctx.Done():
+		s.linger(cfg.DrainDelay)
 		log.Info("stopping: finishing what is in flight", "at_most", cfg.DrainTimeout.String())
 	case <-s.Failed():
 	}
@@ -87,6 +88,21 @@ func (s *Running) Addr() string { return s.addr }
 
 // Failed is closed when the server can no longer serve; Stop tells why.
 func (s *Running) Failed() <-chan struct{} { return s.failed }
+
+// linger goes on as before for a while, but for /readyz, which says that requests should go elsewhere.
+func (s *Running) linger(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	s.app.log.Info("told to stop: not ready any more, and still serving", "for", d.String())
+	s.app.Drain()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.failed:
+	}
+}
 
 // Stop drains and closes. What is not finished within the time is given up: its rows tell the next start.
 func (s *Running) Stop(within time.Duration) error {

@@ -39,6 +39,10 @@ type Config struct {
 
 	DebugListen string `name:"debug-listen" env:"PEAL_DEBUG_LISTEN" placeholder:"ADDR" help:"Address to serve Go's profiler on, such as 127.0.0.1:6060; it has no password. Default: none."`
 
+	TenantRate      int `name:"tenant-rate" env:"PEAL_TENANT_RATE" default:"0" placeholder:"COUNT" help:"Notifications per second that a tenant may send if it has no limit of its own; more are answered 429. 0: no limit."`
+	TenantMaxQueued int `name:"tenant-max-queued" env:"PEAL_TENANT_MAX_QUEUED" default:"5000000" placeholder:"COUNT" help:"Deliveries that a tenant may have waiting or in flight if it has no limit of its own; more are answered 429. 0: no limit."`
+
+	DrainDelay    time.Duration `name:"drain-delay" env:"PEAL_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long a server that is told to stop goes on as before while /readyz says 503: as long as load balancers take to notice."`
 	DrainTimeout  time.Duration `name:"drain-timeout" env:"PEAL_DRAIN_TIMEOUT" default:"20s" placeholder:"DURATION" help:"How long a stopping server waits for calls in flight."`
 	MaxBodyBytes  int64         `name:"max-body-bytes" env:"PEAL_MAX_BODY_BYTES" default:"1048576" placeholder:"BYTES" help:"Largest body of a request."`
 	MaxBatchBytes int64         `name:"max-batch-bytes" env:"PEAL_MAX_BATCH_BYTES" default:"8388608" placeholder:"BYTES" help:"Largest body of a batch."`

@@ -11,7 +11,7 @@ func TestDefault(t *testing.T) {
 	t.Parallel()
 	want := Config{
 		Listen: "127.0.0.1:7325", Data: "peal-data", LogLevel: "info", LogFormat: "json",
-		DrainTimeout: 20 * time.Second, MaxBodyBytes: 1 << 20, MaxBatchBytes: 8 << 20,
+		TenantMaxQueued: 5_000_000, DrainTimeout: 20 * time.Second, MaxBodyBytes: 1 << 20, MaxBatchBytes: 8 << 20,
 		AcceptQueue: 4096, LedgerEvery: 30 * time.Second,
 	}
 	if diff := cmp.Diff(want, Default()); diff != "" {

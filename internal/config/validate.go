@@ -16,13 +16,15 @@ const MinOperatorKey = 24
 
 // Bounds of the numbers, wide enough for any use that makes sense.
 const (
-	minBody       = 1 << 10   // 1 KiB: less refuses ordinary requests
-	maxBody       = 256 << 20 // 256 MiB: a body is held in memory
-	maxQueue      = 1 << 20
-	maxDrain      = time.Hour
-	minLedger     = 10 * time.Millisecond
-	maxLedger     = time.Hour
-	maxPublicPath = 512
+	minBody         = 1 << 10   // 1 KiB: less refuses ordinary requests
+	maxBody         = 256 << 20 // 256 MiB: a body is held in memory
+	maxQueue        = 1 << 20
+	maxDrain        = time.Hour
+	maxTenantRate   = 1_000_000
+	maxTenantQueued = 1_000_000_000
+	minLedger       = 10 * time.Millisecond
+	maxLedger       = time.Hour
+	maxPublicPath   = 512
 )
 
 // Validate checks the whole and reports everything that is wrong, each with the flag and variable that set it
@@ -37,6 +39,9 @@ func (c *Config) Validate() error {
 		c.validateNetworks(),
 		named("log-level", oneOf(c.LogLevel, "debug", "info", "warn", "error")),
 		named("log-format", oneOf(c.LogFormat, "json", "text")),
+		named("tenant-rate", between(c.TenantRate, 0, maxTenantRate)),
+		named("tenant-max-queued", between(c.TenantMaxQueued, 0, maxTenantQueued)),
+		named("drain-delay", between(c.DrainDelay, 0, maxDrain)),
 		named("drain-timeout", between(c.DrainTimeout, 0, maxDrain)),
 		named("max-body-bytes", between(c.MaxBodyBytes, minBody, maxBody)),
 		named("max-batch-bytes", between(c.MaxBatchBytes, minBody, maxBody)),

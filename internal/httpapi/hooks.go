@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -49,18 +50,7 @@ func (s *Server) health() {
 		w.Header()["Content-Type"] = jsonType
 		write(w, []byte(`{"status":"ok"}`))
 	})
-	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-		defer cancel()
-		w.Header()["Content-Type"] = jsonType
-		if err := s.cfg.Ready(ctx); err != nil {
-			s.cfg.Log.Warn("not ready", "error", err)
-			w.WriteHeader(http.StatusServiceUnavailable)
-			write(w, []byte(`{"status":"not ready"}`))
-			return
-		}
-		write(w, []byte(`{"status":"ready"}`))
-	})
+	s.mux.HandleFunc("GET /readyz", s.readyz)
 	metrics := promhttp.HandlerFor(s.cfg.Metrics.Registry, promhttp.HandlerOpts{})
 	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !s.cfg.MetricsOpen {
@@ -73,4 +63,28 @@ func (s *Server) health() {
 	})
 	s.mux.Handle("GET /docs", s.cfg.Docs)
 	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+}
+
+// readyz answers load balancers. What is degraded does not keep requests from coming here: they are answered all the same.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	ready := s.cfg.Ready(ctx)
+	body := struct {
+		Status   string   `json:"status"`
+		Failing  []string `json:"failing,omitempty"`
+		Degraded []string `json:"degraded,omitempty"`
+	}{"ready", ready.Failing, ready.Degraded}
+	status := http.StatusOK
+	if len(ready.Failing) > 0 {
+		body.Status, status = "not ready", http.StatusServiceUnavailable
+		s.cfg.Log.Warn("not ready", "failing", ready.Failing, "degraded", ready.Degraded)
+	}
+	b, err := json.Marshal(&body)
+	if err != nil { // texts always marshal
+		b = []byte(`{}`)
+	}
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
+	write(w, b)
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -51,6 +53,7 @@ func (s *Server) describe(id, path, summary, description string, in, out reflect
 			Description: "The same key with the same body within 24 hours gives the first answer again, and sends nothing"}}
 		o.Responses["202"].Headers = map[string]*huma.Param{replayedHeader: {Description: "true when it is an earlier request's answer", Schema: text}}
 	}
+	describeRate(&o)
 	s.api.OpenAPI().AddOperation(&o)
 }
 
@@ -81,6 +84,8 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	res, err := s.accept(r.Context(), tenantID, []accept.Item{{Request: req, Key: r.Header.Get("Idempotency-Key")}})
+	h := w.Header()
+	s.rateHeaders(h, tenantID)
 	if err == nil {
 		err = res[0].Err
 	}
@@ -88,7 +93,6 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
-	h := w.Header()
 	h["Content-Type"] = jsonType
 	if res[0].Replayed {
 		h.Set(replayedHeader, "true")
@@ -142,13 +146,18 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	results, err := s.accept(r.Context(), tenantID, items)
+	s.rateHeaders(w.Header(), tenantID)
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return
 	}
+	answer, wait := s.batchAnswer(r, results)
 	w.Header()["Content-Type"] = jsonType
+	if wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+	}
 	w.WriteHeader(http.StatusAccepted)
-	write(w, s.batchAnswer(r, results))
+	write(w, answer)
 }
 
 // batchItem is an api.BatchResult whose notification is JSON already.
@@ -159,7 +168,8 @@ type batchItem struct {
 	Error        *api.Problem    `json:"error,omitempty"`
 }
 
-func (s *Server) batchAnswer(r *http.Request, results []accept.Result) []byte {
+// batchAnswer also tells when those that were over a limit may come again; 0 when none was.
+func (s *Server) batchAnswer(r *http.Request, results []accept.Result) (_ []byte, wait time.Duration) {
 	answer := struct {
 		Accepted int         `json:"accepted"`
 		Refused  int         `json:"refused"`
@@ -170,6 +180,7 @@ func (s *Server) batchAnswer(r *http.Request, results []accept.Result) []byte {
 			p := s.fail(r.Context(), res.Err)
 			answer.Results[i] = batchItem{Status: p.Status, Error: &p.Problem}
 			answer.Refused++
+			wait = max(wait, p.retry)
 			continue
 		}
 		answer.Results[i] = batchItem{Status: http.StatusAccepted, Replayed: res.Replayed, Notification: res.Answer}
@@ -179,7 +190,7 @@ func (s *Server) batchAnswer(r *http.Request, results []accept.Result) []byte {
 	if err != nil { // raw answers were JSON when they were written
 		s.cfg.Log.Error("batch answer not written", "error", err)
 	}
-	return b
+	return b, wait
 }
 
 type idInput struct {
@@ -201,7 +212,11 @@ func (s *Server) notification(ctx context.Context, tenantID, id string) (*notifi
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	return &notificationOutput{notificationOf(n, ds)}, nil
+	out := notificationOf(n, ds)
+	for i := range ds {
+		out.Queue = accept.Later(out.Queue, s.cfg.Queues.Estimate(ctx, &ds[i]))
+	}
+	return &notificationOutput{out}, nil
 }
 
 func (s *Server) cancelNotification(ctx context.Context, in *idInput) (*notificationOutput, error) {

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,7 +19,11 @@ import (
 )
 
 // problem is an api.Problem as huma's errors want to be.
-type problem struct{ api.Problem }
+type problem struct {
+	api.Problem
+
+	retry time.Duration // when to come again; 0: not said
+}
 
 // GetStatus implements huma.StatusError.
 func (p *problem) GetStatus() int { return p.Status }
@@ -27,14 +33,21 @@ func (p *problem) ContentType(string) string { return api.ProblemType }
 
 // GetHeaders implements huma.HeadersError.
 func (p *problem) GetHeaders() http.Header {
-	if p.Status == http.StatusServiceUnavailable {
-		return http.Header{"Retry-After": {retryAfter}}
+	wait := p.retry
+	if wait == 0 && p.Status == http.StatusServiceUnavailable {
+		wait = retryAfter
 	}
-	return nil
+	if wait == 0 && p.Status != http.StatusTooManyRequests {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(seconds(wait))}}
 }
 
-// retryAfter is what a caller is told to wait, in seconds, when Peal could not keep what it was given.
-const retryAfter = "2"
+// retryAfter is what a caller is told to wait when Peal could not keep what it was given.
+const retryAfter = 2 * time.Second
+
+// seconds rounds up to whole seconds, at least one.
+func seconds(d time.Duration) int { return int(max(1, (d+time.Second-1)/time.Second)) }
 
 // codes is the table of api.Codes by code.
 var codes = sync.OnceValue(func() map[string]api.CodeInfo {
@@ -50,7 +63,7 @@ func newProblem(code, detail string, fields ...api.FieldError) *problem {
 	if !ok {
 		info = codes()[api.CodeInternal]
 	}
-	return &problem{api.Problem{
+	return &problem{Problem: api.Problem{
 		Type: "/docs#error-" + info.Code, Title: info.Title, Status: info.Status, Code: info.Code, Detail: detail, Errors: fields,
 	}}
 }
@@ -75,6 +88,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 		fields[i] = api.FieldError{Path: f.Path, Code: f.Code, Message: f.Message}
 	}
 	p := newProblem(string(e.Kind), e.Message, fields...)
+	p.retry = e.RetryAfter
 	if p.Status >= http.StatusInternalServerError {
 		s.cfg.Log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID(ctx)), slog.String("code", p.Code), slog.Any("error", err))

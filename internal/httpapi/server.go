@@ -47,8 +47,25 @@ type DeadLetters interface {
 type Tenants interface {
 	CreateTenant(ctx context.Context, t peal.Tenant) error
 	UpdateTenant(ctx context.Context, id string, name *string, disabled *bool) error
+	SetLimits(ctx context.Context, id string, l peal.TenantLimits) error
 	Tenant(ctx context.Context, id string) (peal.Tenant, error)
 	Tenants(ctx context.Context) ([]peal.Tenant, error)
+}
+
+// Queues tells when deliveries that wait are going to go out.
+type Queues interface {
+	Estimate(ctx context.Context, d *peal.Delivery) *api.QueueEstimate
+}
+
+// noQueues knows nothing.
+type noQueues struct{}
+
+func (noQueues) Estimate(context.Context, *peal.Delivery) *api.QueueEstimate { return nil }
+
+// Readiness is why requests should go elsewhere, and what does not work though they need not.
+type Readiness struct {
+	Failing  []string
+	Degraded []string
 }
 
 // Keys are the tenants' API keys.
@@ -90,8 +107,10 @@ type Config struct {
 	Door         Door
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
-	Docs         http.Handler                    // the page that shows /openapi.json
-	Ready        func(ctx context.Context) error // why requests should go elsewhere; nil when they need not
+	Quotas       Quotas       // default: nobody is limited
+	Queues       Queues       // default: nothing is estimated
+	Docs         http.Handler // the page that shows /openapi.json
+	Ready        func(ctx context.Context) Readiness
 
 	OperatorKey   string
 	PublicURL     func() string // base of webhook URLs
@@ -135,6 +154,12 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Quotas == nil {
+		cfg.Quotas = noQuotas{}
+	}
+	if cfg.Queues == nil {
+		cfg.Queues = noQueues{}
 	}
 	useProblems()
 	s := &Server{

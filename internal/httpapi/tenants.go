@@ -19,7 +19,7 @@ func (s *Server) tenants() {
 	huma.Register(s.api, create, s.createTenant)
 	huma.Register(s.api, op("list-tenants", http.MethodGet, "/v1/tenants", tag, "List the tenants"), s.listTenants)
 	huma.Register(s.api, op("get-tenant", http.MethodGet, "/v1/tenants/{id}", tag, "Look at a tenant"), s.getTenant)
-	huma.Register(s.api, op("update-tenant", http.MethodPatch, "/v1/tenants/{id}", tag, "Rename, disable or enable a tenant"), s.updateTenant)
+	huma.Register(s.api, op("update-tenant", http.MethodPatch, "/v1/tenants/{id}", tag, "Rename, limit, disable or enable a tenant"), s.updateTenant)
 }
 
 type (
@@ -35,7 +35,7 @@ type (
 )
 
 func tenantOf(t *peal.Tenant) api.Tenant {
-	return api.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, CreatedAt: t.CreatedAt.UTC()}
+	return api.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Limits: limitsOf(t.Limits), CreatedAt: t.CreatedAt.UTC()}
 }
 
 func (s *Server) createTenant(ctx context.Context, in *createTenantInput) (*tenantOutput, error) {
@@ -85,6 +85,12 @@ func (s *Server) oneTenant(ctx context.Context, id string) (*tenantOutput, error
 func (s *Server) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantOutput, error) {
 	if err := s.operator(ctx); err != nil {
 		return nil, err
+	}
+	if l := in.Body.Limits; l != nil {
+		if err := s.cfg.Tenants.SetLimits(ctx, in.ID, peal.TenantLimits{Rate: l.Rate, Queued: l.Queued}); err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		s.cfg.Quotas.Forget(in.ID)
 	}
 	if err := s.cfg.Tenants.UpdateTenant(ctx, in.ID, in.Body.Name, in.Body.Disabled); err != nil {
 		return nil, s.fail(ctx, err)

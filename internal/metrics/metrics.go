@@ -2,6 +2,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -24,6 +26,7 @@ type Metrics struct {
 	Dead       *prometheus.GaugeVec // integration
 	Paused     *prometheus.GaugeVec // integration
 	Callbacks  *prometheus.CounterVec
+	Held       prometheus.Counter
 	Backlog    prometheus.Gauge // webhooks that wait to be folded in
 	Parked     prometheus.Counter
 	Unmatched  prometheus.Counter
@@ -67,6 +70,13 @@ func (m *Metrics) vectors() []vector {
 	}
 }
 
+// WatchClock shows how far the wall clock is ahead of the clock that Peal goes by.
+func (m *Metrics) WatchClock(off func() time.Duration) {
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "peal_clock_off_seconds", Help: "How far the wall clock is ahead of the clock that Peal goes by.",
+	}, func() float64 { return off().Seconds() }))
+}
+
 // New makes the metrics and their registry, with those of the Go runtime and the process.
 func New() *Metrics {
 	r := prometheus.NewRegistry()
@@ -102,6 +112,7 @@ func New() *Metrics {
 		Dead:       gauge("peal_dead_letters", "Deliveries that ran out of attempts and wait for a person.", "integration"),
 		Paused:     gauge("peal_integration_paused", "1 while the integration does not send.", "integration"),
 		Callbacks:  counter("peal_callbacks_total", "Webhooks taken, by integration.", "integration"),
+		Held:       counter("peal_callbacks_held_total", "Webhooks that the records kept, since the broker was away.").WithLabelValues(),
 		Backlog:    gauge("peal_callbacks_backlog", "Webhooks that wait to be folded into the records.").WithLabelValues(),
 		Parked:     counter("peal_receipts_parked_total", "Receipts of messages that no row knew yet.").WithLabelValues(),
 		Unmatched:  counter("peal_receipts_unmatched_total", "Receipts that were given up on: no row ever knew their message.").WithLabelValues(),

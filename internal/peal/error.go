@@ -3,6 +3,7 @@ package peal
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind is what sort of mistake an error is, for whoever has to answer a caller.
@@ -18,6 +19,8 @@ const (
 	NotUncertain        Kind = "not_uncertain"
 	TooLate             Kind = "expired"
 	IdempotencyConflict Kind = "idempotency_conflict"
+	RateLimited         Kind = "rate_limited"
+	QuotaExceeded       Kind = "quota_exceeded"
 	Overloaded          Kind = "overloaded"
 	Unavailable         Kind = "unavailable"
 	Internal            Kind = "internal"
@@ -32,10 +35,11 @@ type Field struct {
 
 // Error is an error with a kind. Message is for the caller; Err, if any, is for the log only.
 type Error struct {
-	Kind    Kind
-	Message string
-	Fields  []Field
-	Err     error
+	Kind       Kind
+	Message    string
+	Fields     []Field
+	RetryAfter time.Duration // when to come again, of RateLimited and QuotaExceeded; 0: not said
+	Err        error
 }
 
 // Error tells the message, and the cause.

@@ -10,7 +10,14 @@ type Tenant struct {
 	ID        string
 	Name      string
 	Disabled  bool
+	Limits    TenantLimits
 	CreatedAt time.Time
+}
+
+// TenantLimits are a tenant's own bounds. A nil one is the installation's; 0 is none.
+type TenantLimits struct {
+	Rate   *int // notifications per second
+	Queued *int // deliveries in flight
 }
 
 // Key is an API key, without its secret.

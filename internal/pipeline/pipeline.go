@@ -115,6 +115,14 @@ type Callback struct {
 	Body          []byte
 }
 
+// Held is a webhook that the records keep, sealed, since the broker was away when it came.
+type Held struct {
+	ID            string
+	IntegrationID string
+	ReceivedAt    time.Time
+	Body          []byte
+}
+
 // Unkeyed is a sent delivery that is to be looked up at its provider.
 type Unkeyed struct {
 	TenantID   string

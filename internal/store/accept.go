@@ -97,11 +97,17 @@ func findKey(t *tx, sub *pipeline.Submission) (v pipeline.Verdict, found bool, e
 		return v, false, nil
 	case err != nil:
 		return v, false, fmt.Errorf("read idempotency key: %w", err)
-	case !bytes.Equal(hash, sub.BodyHash[:]):
-		return pipeline.Verdict{Conflict: true}, true, nil
 	default:
-		return pipeline.Verdict{Answer: answer, Replayed: true}, true, nil
+		return verdictOn(sub, hash, answer), true, nil
 	}
+}
+
+// verdictOn is the verdict on a submission whose key has an earlier request.
+func verdictOn(sub *pipeline.Submission, hash, answer []byte) pipeline.Verdict {
+	if !bytes.Equal(hash, sub.BodyHash[:]) {
+		return pipeline.Verdict{Conflict: true}
+	}
+	return pipeline.Verdict{Answer: answer, Replayed: true}
 }
 
 func putDelivery(t *tx, d *peal.Delivery) error {

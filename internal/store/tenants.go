@@ -45,18 +45,20 @@ func (s *Store) UpdateTenant(ctx context.Context, id string, name *string, disab
 }
 
 func scanTenant(row scanner, t *peal.Tenant) error {
-	return row.Scan(&t.ID, &t.Name, &t.Disabled, at{&t.CreatedAt})
+	return row.Scan(&t.ID, &t.Name, &t.Disabled, at{&t.CreatedAt}, &t.Limits.Rate, &t.Limits.Queued)
 }
+
+const tenantColumns = `tenant_id, name, disabled, created_at, max_rate, max_queued`
 
 // Tenant gives one tenant.
 func (s *Store) Tenant(ctx context.Context, id string) (t peal.Tenant, err error) {
-	err = one(ctx, s.quick, scanTenant, &t, `SELECT tenant_id, name, disabled, created_at FROM tenants WHERE tenant_id = ?`, id)
+	err = one(ctx, s.quick, scanTenant, &t, `SELECT `+tenantColumns+` FROM tenants WHERE tenant_id = ?`, id)
 	return t, notFound(err, "tenant")
 }
 
 // Tenants gives all of them, by id.
 func (s *Store) Tenants(ctx context.Context) ([]peal.Tenant, error) {
-	return list(ctx, s.reads, scanTenant, `SELECT tenant_id, name, disabled, created_at FROM tenants ORDER BY tenant_id`)
+	return list(ctx, s.reads, scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY tenant_id`)
 }
 
 const keyColumns = `key_id, k.tenant_id, k.name, hash, scopes, k.created_at, expires_at, revoked_at, t.disabled

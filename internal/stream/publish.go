@@ -23,7 +23,7 @@ func (s *Stream) Publish(jobs []pipeline.Job) {
 		return
 	}
 	for i := range jobs {
-		if _, err := s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
+		if _, err := s.js.PublishMsgAsync(s.jobMessage(&jobs[i])); err != nil {
 			s.publishFailed(s.js, nil, err)
 			return // the broker is away or drowning; the ledger brings the rest when it is back
 		}
@@ -49,7 +49,7 @@ func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []b
 	}
 	futures := make([]jetstream.PubAckFuture, len(jobs))
 	for i := range jobs {
-		if futures[i], err = s.js.PublishMsgAsync(jobMessage(&jobs[i])); err != nil {
+		if futures[i], err = s.js.PublishMsgAsync(s.jobMessage(&jobs[i])); err != nil {
 			return nil, fmt.Errorf("publish job: %w", err)
 		}
 	}
@@ -71,13 +71,14 @@ func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []b
 
 // jobMessage makes the message of a job: for now in the queue, or as a schedule that puts it there at its time. Either
 // is refused when one stands.
-func jobMessage(j *pipeline.Job) *nats.Msg {
+func (s *Stream) jobMessage(j *pipeline.Job) *nats.Msg {
 	subject := pipeline.DeliverSubject(j.IntegrationID, pipeline.Partition, j.Priority, j.DeliveryID)
 	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}}
-	if time.Until(j.Due) > soonest {
+	if wait := j.Due.Sub(s.now()); wait > soonest {
 		m.Subject = pipeline.LaterSubject(j.DeliveryID)
-		// The broker cuts the time to the whole second, so it is rounded up: never early.
-		at := j.Due.Add(time.Second - 1).Truncate(time.Second)
+		// The broker goes by the wall clock, so it is told when it is to be by that. It cuts the time to the whole second,
+		// so it is rounded up: never early.
+		at := time.Now().Add(wait + time.Second - 1).Truncate(time.Second)
 		m.Header[jetstream.ScheduleHeader] = []string{"@at " + at.UTC().Format(time.RFC3339)}
 		m.Header[jetstream.ScheduleTargetHeader] = []string{subject}
 	}

@@ -20,7 +20,8 @@ type Config struct {
 	External External // the broker to use instead of the embedded one; without URLs there is none
 	Node     string   // by which the broker's operator knows this process: its connection is named peal-<Node>
 	Log      *slog.Logger
-	Lost     func() // called when a job's publish failed, so that the ledger looks soon; may be nil
+	Lost     func()           // called when a job's publish failed, so that the ledger looks soon; may be nil
+	Now      func() time.Time // by which jobs are due; default time.Now
 }
 
 // Stream is the broker and Peal's streams on it. Create it with Open.
@@ -30,6 +31,7 @@ type Stream struct {
 	js       jetstream.JetStream
 	log      *slog.Logger
 	lost     func()
+	now      func() time.Time
 	replicas int
 	timeout  time.Duration // of a request
 	closed   atomic.Bool
@@ -53,7 +55,10 @@ func Open(ctx context.Context, cfg Config) (_ *Stream, err error) {
 	if cfg.Lost == nil {
 		cfg.Lost = func() {}
 	}
-	s := &Stream{log: cfg.Log, lost: cfg.Lost, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{})}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Stream{log: cfg.Log, lost: cfg.Lost, now: cfg.Now, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.Close()

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -33,12 +35,21 @@ type Jobs interface {
 	Publish(jobs []pipeline.Job)
 }
 
+// Recall knows the keys of earlier requests.
+type Recall interface {
+	Recall(ctx context.Context, sub *pipeline.Submission) (v pipeline.Verdict, found bool, err error)
+}
+
 // Config of a Stage.
 type Config struct {
 	Planner Planner
 	Records Records
 	Jobs    Jobs
+	Quotas  *Quotas // nil: no limits
+	Recall  Recall  // asked for repeats of those that are over their quota; nil: they are refused like others
+	Queues  *Queues // nil: no estimates
 	Metrics *metrics.Metrics
+	Log     *slog.Logger     // default: none
 	Now     func() time.Time // default time.Now
 }
 
@@ -52,6 +63,9 @@ type Stage struct {
 func New(cfg Config) *Stage {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Stage{cfg: cfg}
 }
@@ -77,7 +91,7 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 	subs := make([]pipeline.Submission, 0, len(items))
 	index := make([]int, 0, len(items))
 	for i := range items {
-		sub, err := s.prepare(ctx, tenantID, &items[i])
+		sub, err := s.guarded(ctx, tenantID, &items[i])
 		if err != nil {
 			results[i].Err = err
 			s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Inc()
@@ -85,14 +99,19 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 		}
 		subs, index = append(subs, sub), append(index, i)
 	}
-	if len(subs) == 0 {
+	if subs, index = s.admit(ctx, tenantID, subs, index, results); len(subs) == 0 {
 		return results, nil
+	}
+	if err := s.answers(ctx, subs); err != nil {
+		return nil, err
 	}
 	verdicts, err := s.cfg.Records.Accept(ctx, subs)
 	if err != nil {
 		s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Add(float64(len(subs)))
+		s.unused(tenantID, subs, nil)
 		return nil, inDoubt(err)
 	}
+	s.unused(tenantID, subs, verdicts)
 	var jobs []pipeline.Job
 	for n, v := range verdicts {
 		results[index[n]] = s.result(&subs[n], &v)
@@ -138,6 +157,17 @@ func (s *Stage) result(sub *pipeline.Submission, v *pipeline.Verdict) Result {
 	return Result{Answer: v.Answer, Replayed: v.Replayed}
 }
 
+// guarded is prepare; a panic of it is the item's error, so that the others of its call go on.
+func (s *Stage) guarded(ctx context.Context, tenantID string, item *Item) (sub pipeline.Submission, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Error("accept panicked; it goes on", "tenant_id", tenantID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = peal.Errorf(peal.Internal, "the code that checks it failed on it")
+		}
+	}()
+	return s.prepare(ctx, tenantID, item)
+}
+
 // prepare makes the rows of one item.
 func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub pipeline.Submission, err error) {
 	if item.Err != nil {
@@ -158,8 +188,34 @@ func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub p
 			return sub, err
 		}
 	}
-	sub.Answer, err = answer(&sub)
-	return sub, err
+	return sub, nil
+}
+
+// answers writes what each is answered if it is accepted, with when it is going to go out.
+func (s *Stage) answers(ctx context.Context, subs []pipeline.Submission) (err error) {
+	for i := range subs {
+		if subs[i].Answer, err = s.answer(ctx, &subs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unused gives back the quota of submissions that wrote nothing: repeats and conflicts, or without verdicts all of them.
+func (s *Stage) unused(tenantID string, subs []pipeline.Submission, verdicts []pipeline.Verdict) {
+	if s.cfg.Quotas == nil {
+		return
+	}
+	notifications, deliveries := 0, 0
+	for i := range subs {
+		if verdicts == nil || verdicts[i].Replayed || verdicts[i].Conflict {
+			notifications++
+			deliveries += len(subs[i].Jobs())
+		}
+	}
+	if notifications > 0 {
+		s.cfg.Quotas.giveBack(tenantID, notifications, deliveries)
+	}
 }
 
 // Prefixes of idempotency keys, which keep a caller's apart from derived ones.
@@ -201,13 +257,16 @@ func bodyHash(req *api.NotificationRequest) ([sha256.Size]byte, error) {
 	return sha256.Sum256(canonical), nil
 }
 
-func answer(sub *pipeline.Submission) ([]byte, error) {
+func (s *Stage) answer(ctx context.Context, sub *pipeline.Submission) ([]byte, error) {
 	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt}
 	a.Deliveries = make([]api.AcceptedDelivery, len(sub.Deliveries))
 	for i := range sub.Deliveries {
 		d := &sub.Deliveries[i]
 		a.Deliveries[i] = api.AcceptedDelivery{
 			ID: d.ID, IntegrationID: d.IntegrationID, Channel: d.Channel, Status: string(d.Status), Reason: d.ErrorCode,
+		}
+		if s.cfg.Queues != nil {
+			a.Queue = Later(a.Queue, s.cfg.Queues.Join(ctx, d))
 		}
 	}
 	b, err := json.Marshal(&a)

@@ -213,7 +213,7 @@ func (s *shift) ack(m pipeline.Message) {
 
 // later is a job for another time: always through a schedule, since the queue's place is still taken by the job at hand.
 func (s *shift) later(deliveryID string, lane peal.Priority, due time.Time) pipeline.Job {
-	if soon := time.Now().Add(time.Second); due.Before(soon) {
+	if soon := s.cfg.Now().Add(time.Second); due.Before(soon) {
 		due = soon
 	}
 	return pipeline.Job{IntegrationID: s.in.ID, DeliveryID: deliveryID, Priority: lane, Due: due}

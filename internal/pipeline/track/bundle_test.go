@@ -168,12 +168,14 @@ func (b *bundle) openStream() {
 		b.Fatal(err)
 	}
 	b.Cleanup(b.stream.Close)
-	b.door = &track.Door{Integrations: b.service, Keeper: b.stream, Sealer: b.vault, Metrics: b.metrics, Now: time.Now}
+	b.door = &track.Door{
+		Integrations: b.service, Keeper: b.stream, Holder: b.store, Sealer: b.vault, Metrics: b.metrics, Now: time.Now,
+	}
 }
 
 func (b *bundle) folder() *track.Folder {
 	return &track.Folder{
-		Integrations: b.service, Records: b.records, Callbacks: b.stream, Sealer: b.vault, Metrics: b.metrics,
+		Integrations: b.service, Records: b.records, Callbacks: b.stream, Held: b.store, Sealer: b.vault, Metrics: b.metrics,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 }

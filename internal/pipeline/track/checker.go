@@ -32,6 +32,7 @@ const (
 	// longer than the last look-up is away.
 	ParkedFor  = 20 * time.Minute
 	sweepEvery = time.Minute
+	maxFailed  = 10_000
 )
 
 // Checks are the rows to look up.
@@ -64,11 +65,12 @@ type Checker struct {
 	urged  map[string]bool
 	limits map[string]*limitOf
 	rests  map[string]time.Time // when an integration's look-ups go on
+	failed map[string]int       // by delivery: how often what was found of it could not be written though the records answer
 }
 
 // NewChecker makes a Checker.
 func NewChecker(cfg CheckerConfig) *Checker {
-	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}, rests: map[string]time.Time{}}
+	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}, rests: map[string]time.Time{}, failed: map[string]int{}}
 }
 
 type limitOf struct {
@@ -122,7 +124,9 @@ func (c *Checker) Run(ctx context.Context) error {
 			}
 			busy[in.ID] = true
 			work.Go(func() {
-				c.checkAll(ctx, in)
+				if err := c.Folder.guard("look-ups", func() error { c.checkAll(ctx, in); return nil }); err != nil {
+					c.rest(in.ID, c.Now().Add(checkRest)) // or it would panic again at once
+				}
 				select {
 				case finished <- in.ID:
 				case <-ctx.Done():
@@ -161,6 +165,9 @@ func (c *Checker) forget() {
 	maps.DeleteFunc(c.limits, func(id string, _ *limitOf) bool { return gone(id) })
 	maps.DeleteFunc(c.rests, func(id string, _ time.Time) bool { return gone(id) })
 	maps.DeleteFunc(c.urged, func(id string, _ bool) bool { return gone(id) })
+	if len(c.failed) > maxFailed { // it is only how often; all of them get their tries again
+		clear(c.failed)
+	}
 }
 
 func (c *Checker) sweep(ctx context.Context) {
@@ -258,6 +265,9 @@ func (c *Checker) keep(ctx context.Context, in *peal.Integration, evidence []*pe
 		}
 	}
 	err := c.Folder.write(found)
+	if err != nil && ctx.Err() == nil && len(found) > 0 && c.Folder.Records.Ping(ctx) == nil {
+		err = c.keepEach(evidence, rows)
+	}
 	if err == nil {
 		err = c.Checks.SetChecks(ctx, rows)
 	}

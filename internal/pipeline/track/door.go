@@ -3,7 +3,9 @@ package track
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -38,13 +40,25 @@ type Sealer interface {
 	Open(sealed []byte, belongs string) ([]byte, error)
 }
 
-// Door takes webhooks in. It touches no database.
+// Holder keeps a webhook in the records; when it returns without error, that is on disk.
+type Holder interface {
+	HoldCallback(ctx context.Context, integrationID string, received time.Time, sealed []byte) error
+}
+
+// keepTime is how long the broker, and how long the records, may take to keep a webhook before they count as away.
+const keepTime = 2 * time.Second
+
+// Door takes webhooks in. It touches the database only while the broker is away.
 type Door struct {
 	Integrations Integrations
 	Keeper       Keeper
+	Holder       Holder // nil: without the broker webhooks are refused
 	Sealer       Sealer
 	Metrics      *metrics.Metrics
+	Log          *slog.Logger // nil: none
 	Now          func() time.Time
+
+	broker breaker
 }
 
 // Errors of Take, by kind.
@@ -73,15 +87,58 @@ func (d *Door) Take(ctx context.Context, kindName, token string, header http.Hea
 	if !kind.CheckWebhook(in, header, body) {
 		return peal.Errorf(Unauthorized, "the webhook does not carry the integration's secret")
 	}
-	raw, err := json.Marshal(pipeline.Callback{IntegrationID: in.ID, ReceivedAt: d.Now(), Header: kept(header), Body: body})
+	now := d.Now()
+	raw, err := json.Marshal(pipeline.Callback{IntegrationID: in.ID, ReceivedAt: now, Header: kept(header), Body: body})
 	if err != nil {
 		return fmt.Errorf("write webhook: %w", err)
 	}
-	if err := d.Keeper.Keep(ctx, in.ID, d.Sealer.Seal(raw, "callback:"+in.ID)); err != nil {
+	if err := d.keep(ctx, in.ID, now, d.Sealer.Seal(raw, "callback:"+in.ID)); err != nil {
 		return &peal.Error{Kind: peal.Unavailable, Message: "the webhook could not be kept; send it again", Err: err}
 	}
 	d.Metrics.Callbacks.WithLabelValues(in.ID).Inc()
 	return nil
+}
+
+// keep gives a webhook to the broker, and to the records while that is away. One that the broker kept without saying so in
+// time is kept twice, and folded twice, which changes nothing.
+func (d *Door) keep(ctx context.Context, integrationID string, now time.Time, sealed []byte) error {
+	if d.Holder == nil {
+		return d.Keeper.Keep(ctx, integrationID, sealed)
+	}
+	tried := d.broker.try(time.Now())
+	var away error
+	if tried {
+		if away = d.tryBroker(ctx, integrationID, sealed); away == nil {
+			return nil
+		}
+	}
+	hctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	err := d.Holder.HoldCallback(hctx, integrationID, now, sealed)
+	if err != nil && !tried { // neither is sure to be there; the broker may have come back meanwhile
+		if away = d.tryBroker(ctx, integrationID, sealed); away == nil {
+			return nil
+		}
+	}
+	if err != nil {
+		return errors.Join(away, err)
+	}
+	d.Metrics.Held.Inc()
+	return nil
+}
+
+func (d *Door) tryBroker(ctx context.Context, integrationID string, sealed []byte) error {
+	kctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	err := d.Keeper.Keep(kctx, integrationID, sealed)
+	if news := d.broker.went(err == nil, time.Now()); news && d.Log != nil {
+		if err != nil {
+			d.Log.Error("the broker does not keep webhooks; the records hold them until they are folded in", "error", err)
+		} else {
+			d.Log.Info("the broker keeps webhooks again")
+		}
+	}
+	return err
 }
 
 // kept are the headers worth keeping: what the body is. Secrets have done their work.

@@ -57,7 +57,7 @@ func TestWhatIsKeptIsSealed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	k := &keeper{}
-	b.door.Keeper = k
+	b.door.Keeper, b.door.Holder = k, nil
 	if err := b.post(b.in, `[{"Key":"+14155550100"}]`); err != nil {
 		t.Fatal(err)
 	}

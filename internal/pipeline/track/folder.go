@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"peal/internal/metrics"
@@ -37,6 +38,7 @@ type Folder struct {
 	Integrations Integrations
 	Records      Records
 	Callbacks    Callbacks
+	Held         Held // nil: nothing is held
 	Sealer       Sealer
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
@@ -62,6 +64,11 @@ type session struct {
 
 // Run folds until ctx ends. What it has not finished comes again.
 func (f *Folder) Run(ctx context.Context) error {
+	if f.Held != nil {
+		var holding sync.WaitGroup
+		defer holding.Wait()
+		holding.Go(func() { f.foldHeld(ctx) })
+	}
 	for ctx.Err() == nil {
 		feed, err := f.Callbacks.OpenCallbacks(ctx, 4*maxBatch)
 		if err != nil {
@@ -152,12 +159,14 @@ func (f *Folder) write(evidence []peal.Evidence) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
 	defer cancel()
-	folded, err := f.Records.Fold(ctx, evidence)
-	if err != nil {
-		return err
-	}
-	f.count(&folded)
-	return nil
+	return f.guard("fold", func() error {
+		folded, err := f.Records.Fold(ctx, evidence)
+		if err != nil {
+			return err
+		}
+		f.count(&folded)
+		return nil
+	})
 }
 
 func (f *Folder) count(folded *peal.Folded) {
@@ -183,25 +192,24 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		o.err = errors.New("its integration is no more")
 		return o
 	}
-	raw, err := f.Sealer.Open(m.Data(), "callback:"+in.ID)
-	if err == nil {
-		err = json.Unmarshal(raw, &o.callback)
-	}
+	err := f.guard("opening", func() error {
+		raw, err := f.Sealer.Open(m.Data(), "callback:"+in.ID)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, &o.callback)
+	})
 	if err != nil {
 		o.err = fmt.Errorf("it could not be opened: %w", err)
 		return o
 	}
-	o.err = f.parse(in, &o)
+	if o.err = f.guard("parsing", func() error { return f.parse(in, &o) }); o.err != nil {
+		o.evidence, o.sessions = nil, nil // half of it is none of it
+	}
 	return o
 }
 
-func (f *Folder) parse(in *peal.Integration, o *opened) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			f.Log.Error("webhook parser panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
-			err = errors.New("the parser failed on it")
-		}
-	}()
+func (f *Folder) parse(in *peal.Integration, o *opened) error {
 	kind, ok := f.Integrations.Kind(in.Kind)
 	if !ok {
 		return fmt.Errorf("this binary has no provider %q", in.Kind)
@@ -225,7 +233,9 @@ func (f *Folder) parse(in *peal.Integration, o *opened) (err error) {
 // finish does what is left of a webhook whose evidence is in the records, and lets it go.
 func (f *Folder) finish(ctx context.Context, o *opened) {
 	for _, s := range o.sessions {
-		f.session(ctx, s)
+		if err := f.guard("sessions", func() error { f.session(ctx, s); return nil }); err != nil && o.err == nil {
+			o.err = err
+		}
 	}
 	if o.err != nil {
 		f.Metrics.Unreadable.Inc()

@@ -41,6 +41,22 @@ type Tracker interface {
 	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
 }
 
+// Holder is what stands in for the broker's stream of webhooks.
+type Holder interface {
+	HoldCallback(ctx context.Context, integrationID string, received time.Time, sealed []byte) error
+	HeldCallbacks(ctx context.Context, after string, limit int) ([]pipeline.Held, error)
+	DropHeld(ctx context.Context, ids []string) error
+}
+
+// Quotas is what accept needs of them to hold tenants to their limits, and to tell what waits.
+type Quotas interface {
+	SetLimits(ctx context.Context, tenantID string, l peal.TenantLimits) error
+	TenantLimits(ctx context.Context, tenantID string) (peal.TenantLimits, error)
+	InFlightOf(ctx context.Context, tenantID string, most int) (int, error)
+	Pending(ctx context.Context, integrationID string) (map[peal.Priority]uint64, error)
+	Recall(ctx context.Context, sub *pipeline.Submission) (pipeline.Verdict, bool, error)
+}
+
 // Log is what people and programs ask of them.
 type Log interface {
 	Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error)
@@ -87,6 +103,8 @@ type Store interface {
 	Acceptor
 	Sender
 	Tracker
+	Holder
+	Quotas
 	Log
 	Register
 	Leases
@@ -113,6 +131,7 @@ func Run(t *testing.T, open Open) {
 		{"checks", checkCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()},
+		{"held webhooks", heldCases()}, {"quotas", quotaCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
