@@ -19,9 +19,14 @@ const (
 		error_reason = CASE WHEN status NOT IN ('sending', 'queued', 'uncertain') THEN error_reason END,
 		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN ?3 END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
+	// The last condition: another process found the row in sending and took the call for lost, while its owner, who was
+	// only paused, knows that it never called.
 	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = MIN(attempts, ?1), due_at = ?2, put_back = ?8,
-		error_code = COALESCE(?3, error_code), error_reason = COALESCE(?4, error_reason), updated_at = ?5
-		WHERE tenant_id = ?6 AND delivery_id = ?7 AND status IN ('sending', 'queued')`
+		error_code = CASE WHEN status <> 'uncertain' THEN COALESCE(?3, error_code) END,
+		error_reason = CASE WHEN status <> 'uncertain' THEN COALESCE(?4, error_reason) END,
+		check_at = CASE WHEN status <> 'uncertain' THEN check_at END, updated_at = ?5
+		WHERE tenant_id = ?6 AND delivery_id = ?7 AND (status IN ('sending', 'queued')
+			OR (status = 'uncertain' AND error_code = 'interrupted' AND attempts = ?9))`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
 		ended_at = ?4, updated_at = ?4, due_at = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
@@ -63,7 +68,11 @@ func recordOne(t *tx, a *peal.Attempt) error {
 			used--
 			putBack = 1
 		}
-		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID, putBack)
+		uncalled := -1
+		if o.Class == peal.ClassNone {
+			uncalled = a.Number
+		}
+		err = t.exec(sqlRecordRetry, used, micros(a.Due), text(o.Code), text(o.Reason), now, a.TenantID, a.DeliveryID, putBack, uncalled)
 	case peal.Failed:
 		var dead any
 		if a.Dead {
