@@ -61,7 +61,7 @@ func (s *Store) ToldTo(ctx context.Context, tenantID string, recipients []string
 	c.and("tenant_id = ?", tenantID)
 	c.in("recipient", recipients)
 	c.and("attempts > 0 AND updated_at >= ?", since.UnixMicro())
-	found, err := list(ctx, s.reads, scanTold, toldColumns+c.sql()+` ORDER BY delivery_id DESC LIMIT ?`, append(c.args, limit)...)
+	found, err := list(ctx, s.reads, scanTold, toldColumns+c.sql()+` ORDER BY recipient, delivery_id LIMIT ?`, append(c.args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read who else was told: %w", err)
 	}
