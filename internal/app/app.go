@@ -122,7 +122,7 @@ func (a *App) stages(v *vault.Vault) {
 		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Sealer: v, Metrics: a.metrics, Log: a.log, Now: time.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
-		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: time.Now,
+		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: time.Now,
 	})
 	a.folder.Parked = a.checker.Urge
 	a.api = httpapi.New(httpapi.Config{
