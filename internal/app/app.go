@@ -129,7 +129,7 @@ func (a *App) stages(v *vault.Vault) {
 		Accept: accept.New(accept.Config{
 			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Door:        &track.Door{Integrations: a.directory, Keeper: a.stream, Sealer: v, Metrics: a.metrics, Now: time.Now},
 		OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,

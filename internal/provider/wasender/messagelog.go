@@ -78,7 +78,7 @@ func (c *client) ReadLog(ctx context.Context, page int) (provider.LogPage, error
 	}
 	at, known := asNumber(place.Page)
 	last, bounded := asNumber(place.Last)
-	if !isList(lines) || !known || !bounded || int(at) != page { // what page it is, and of how many, has to be certain
+	if !isList(lines) || !known || !bounded || at != float64(page) { // what page it is, and of how many, has to be certain
 		return provider.LogPage{}, badAnswer()
 	}
 	out := provider.LogPage{Last: at >= last}
