@@ -33,7 +33,7 @@ type Delivery struct {
 // Event is one fact of a delivery's timeline.
 type Event struct {
 	At         time.Time `json:"at" doc:"When Peal learned it"`
-	Type       string    `json:"type" enum:"queued,attempt,receipt,key,skipped,canceled,expired,redriven,discarded,resolved"`
+	Type       string    `json:"type" enum:"queued,attempt,receipt,key,skipped,canceled,expired,redriven,discarded,resolved,reconciled"`
 	Status     string    `json:"status,omitempty" doc:"The delivery's status after it"`
 	Attempt    int       `json:"attempt,omitempty"`
 	Outcome    string    `json:"outcome,omitempty" enum:"accepted,temporary,throttled,gone,permanent,integration,unknown" doc:"Class of an attempt's outcome"`
@@ -102,4 +102,33 @@ type DeadLetterResult struct {
 type ResolveRequest struct {
 	As   string `json:"as" enum:"sent,failed,resend"`
 	Note string `json:"note,omitempty" maxLength:"500"`
+}
+
+// UncertainFilter chooses uncertain deliveries: every field given must match; All alone chooses every one.
+type UncertainFilter struct {
+	All           bool       `json:"all,omitempty" doc:"Every uncertain delivery; needed when no other field is given"`
+	IDs           []string   `json:"ids,omitempty" maxItems:"1000"`
+	IntegrationID string     `json:"integration_id,omitempty" doc:"Id or name"`
+	ErrorCode     string     `json:"error_code,omitempty"`
+	Since         *time.Time `json:"since,omitempty" doc:"Uncertain since then or later"`
+	Until         *time.Time `json:"until,omitempty" doc:"Uncertain since before then"`
+}
+
+// ResolveAllRequest is the body of POST /v1/deliveries/resolve: a person's word on many uncertain deliveries.
+type ResolveAllRequest struct {
+	Filter UncertainFilter `json:"filter"`
+	As     string          `json:"as" enum:"sent,failed,resend"`
+	Note   string          `json:"note,omitempty" maxLength:"500"`
+	DryRun bool            `json:"dry_run,omitempty" doc:"Only count what would be resolved"`
+	Rate   float64         `json:"rate,omitempty" minimum:"0" maximum:"10000" doc:"With resend: spread them out, so many per second; 0.001 to 10000, or 0 for at once (the integration's limit still holds)"`
+	Limit  int             `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most so many in this call; 0 means 10000"`
+}
+
+// ResolveResult says what resolving many did, or with dry_run would do.
+type ResolveResult struct {
+	DryRun    bool  `json:"dry_run,omitempty"`
+	Matched   int64 `json:"matched" doc:"Uncertain deliveries that the filter chose before this call"`
+	Done      int64 `json:"done" doc:"Resolved by this call"`
+	Expired   int64 `json:"expired" doc:"Refused by a resend: they have expired, or their integration was deleted"`
+	Remaining int64 `json:"remaining" doc:"Left for another call"`
 }

@@ -116,3 +116,8 @@ func (c *Client) ResolveDelivery(ctx context.Context, id string, req api.Resolve
 	}
 	return send[api.Delivery](ctx, c, call{method: http.MethodPost, path: path, body: req})
 }
+
+// ResolveDeliveries settles many deliveries whose outcome is uncertain. Call it until Remaining is 0.
+func (c *Client) ResolveDeliveries(ctx context.Context, req api.ResolveAllRequest) (*api.ResolveResult, error) {
+	return send[api.ResolveResult](ctx, c, call{method: http.MethodPost, path: "/v1/deliveries/resolve", body: req})
+}

@@ -33,6 +33,9 @@ func TestRoutes(t *testing.T) {
 		{"POST /v1/deliveries/d1/resolve", `{"as":"sent"}`, func(ctx context.Context, c *Client) error {
 			return second(c.ResolveDelivery(ctx, "d1", api.ResolveRequest{As: "sent"}))
 		}},
+		{"POST /v1/deliveries/resolve", `{"filter":{"integration_id":"i"},"as":"failed","dry_run":true}`, func(ctx context.Context, c *Client) error {
+			return second(c.ResolveDeliveries(ctx, api.ResolveAllRequest{Filter: api.UncertainFilter{IntegrationID: "i"}, As: "failed", DryRun: true}))
+		}},
 		{"GET /v1/dead-letters?error_code=timeout&integration=i&limit=2", "", func(ctx context.Context, c *Client) error {
 			return second(c.DeadLetterPage(ctx, DeadLetterQuery{Integration: "i", ErrorCode: "timeout", Limit: 2}))
 		}},

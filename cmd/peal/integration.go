@@ -32,7 +32,7 @@ func (IntegrationCmd) Help() string { return integrationExample }
 type IntegrationCreateCmd struct {
 	Name       string   `arg:"" help:"Its name: a-z, 0-9, dots, dashes."`
 	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider."`
-	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret."`
+	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret; personal_access_token and session_id to look for lost messages."`
 
 	SettingsFlags `embed:"" group:"settings"`
 }

@@ -15,7 +15,7 @@ import (
 type LogCmd struct {
 	List    LogListCmd    `cmd:"" default:"withargs" help:"List deliveries, newest first; the same as peal log."`
 	Show    LogShowCmd    `cmd:"" help:"Show one delivery with its timeline."`
-	Resolve LogResolveCmd `cmd:"" help:"Settle a delivery whose outcome is uncertain."`
+	Resolve LogResolveCmd `cmd:"" help:"Settle deliveries whose outcome is uncertain."`
 
 	Conn `embed:"" group:"conn"`
 }

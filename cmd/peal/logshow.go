@@ -33,31 +33,6 @@ func (c *LogShowCmd) Run(ctx context.Context, t *term, parent *LogCmd) error {
 	return showDelivery(t, d, parent.JSON)
 }
 
-// LogResolveCmd is `peal log resolve`.
-type LogResolveCmd struct {
-	ID   string `arg:"" help:"Id of the delivery."`
-	As   string `name:"as" required:"" enum:"sent,failed,resend" placeholder:"WHAT" help:"What is true of it: sent or failed; or resend to send it (perhaps again)."`
-	Note string `name:"note" placeholder:"TEXT" help:"Why, for the timeline."`
-}
-
-// Help gives an example.
-func (LogResolveCmd) Help() string {
-	return "Example:\n\n  peal log resolve 01920000-0000-7000-8000-000000000000 --as sent --note 'seen on the phone'"
-}
-
-// Run settles one delivery.
-func (c *LogResolveCmd) Run(ctx context.Context, t *term, parent *LogCmd) error {
-	cl, err := parent.client()
-	if err != nil {
-		return err
-	}
-	d, err := cl.ResolveDelivery(ctx, c.ID, api.ResolveRequest{As: c.As, Note: c.Note})
-	if err != nil {
-		return err
-	}
-	return showDelivery(t, d, parent.JSON)
-}
-
 // showDelivery prints everything about a delivery.
 func showDelivery(t *term, d *api.Delivery, asJSON bool) error {
 	if asJSON {

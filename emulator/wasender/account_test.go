@@ -122,19 +122,29 @@ func TestMessageLogs(t *testing.T) {
 	if _, err := b.emu.UpdateSession(1, func(c *wasender.Session) { c.LogMessages = false }); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.emu.SetScript(wasender.StatusScript(0, wasender.StatusRead)); err != nil {
+		t.Fatal(err)
+	}
 	b.text("not logged")
 	b.idle()
 	logs := "/whatsapp-sessions/1/message-logs"
-	for query, want := range map[string]float64{"": 6, "?status=failed": 2, "?status=in_progress": 1, "?status=sent": 3} {
-		if a := b.pat("GET", logs+query, "", 200); at(a.json, "meta", "total") != want {
+	for query, want := range map[string]float64{"": 7, "?status=failed": 2, "?status=in_progress": 1, "?status=sent": 4} {
+		if a := b.pat("GET", logs+query, "", 200); at(a.json, "data", "total") != want {
 			t.Errorf("%s: %s", query, a.body)
 		}
 	}
 	a := b.pat("GET", logs+"?per_page=4&page=2", "", 200)
-	rows, _ := a.json["data"].([]any)
-	if len(rows) != 2 || at(a.json, "meta", "last_page") != float64(2) || at(rows, 1, "msgId") != float64(100000) ||
-		at(rows, 1, "to") != phone || at(rows, 1, "text") != "logged" {
+	rows, _ := at(a.json, "data", "data").([]any)
+	if len(rows) != 3 || at(a.json, "data", "last_page") != float64(2) || at(a.json, "data", "next_page_url") != nil ||
+		at(rows, 2, "id") != "100000" || at(rows, 2, "to") != phone || at(rows, 2, "content") != `{"text":"logged"}` ||
+		at(rows, 2, "failed_reason") != nil != (at(rows, 2, "status") == "failed") {
 		t.Errorf("page 2: %s", a.body)
+	}
+	// What was sent while logging was off is listed without what it said and to whom.
+	a = b.pat("GET", logs+"?per_page=1", "", 200)
+	if newest := at(a.json, "data", "data", 0); at(newest, "content") != nil || at(newest, "to") != nil || at(newest, "status") != "sent" ||
+		at(a.json, "data", "next_page_url") == nil {
+		t.Errorf("page 1: %s", a.body)
 	}
 	for _, query := range []string{"?status=odd", "?page=0", "?per_page=101", "?per_page=x"} {
 		b.pat("GET", logs+query, "", 422)

@@ -12,17 +12,42 @@ import (
 
 func newKey() string { return rand.Text() }
 
-// logEntry is one row of message-logs; the vendor prints none, so its fields
-// are chosen.
+// logEntry is one row of message-logs, as the documentation prints it: ids and
+// content are strings, times have neither zone nor fractions. That the id is
+// the msgId of the send's answer, and the zone UTC, is chosen.
 type logEntry struct {
-	ID        int64           `json:"id"`
-	MsgID     int64           `json:"msgId"`
-	To        string          `json:"to"`
-	Type      string          `json:"type"`
-	Text      string          `json:"text"`
-	Content   json.RawMessage `json:"content"`
-	Status    string          `json:"status"` // sent, failed or in_progress
-	CreatedAt time.Time       `json:"created_at"`
+	ID           string  `json:"id"`
+	SessionID    string  `json:"whatsapp_session_id"`
+	To           *string `json:"to"`      // null while log_messages was off
+	Content      *string `json:"content"` // the send's body without "to"; null likewise
+	Status       string  `json:"status"`  // sent, failed or in_progress
+	FailedReason *string `json:"failed_reason"`
+	CreatedAt    string  `json:"created_at"`
+	UpdatedAt    string  `json:"updated_at"`
+}
+
+func logEntryOf(m *Message) logEntry {
+	at := m.TakenAt.UTC().Format(time.DateTime)
+	e := logEntry{
+		ID: strconv.FormatInt(m.MsgID, 10), SessionID: strconv.FormatInt(m.SessionID, 10), Status: logStatus(m),
+		CreatedAt: at, UpdatedAt: at,
+	}
+	if e.Status == "failed" {
+		reason := "The message could not be sent." // chosen
+		e.FailedReason = &reason
+	}
+	if !m.Logged {
+		return e
+	}
+	var body fields
+	if json.Unmarshal(m.Body, &body) == nil {
+		delete(body, "to")
+		if content, err := json.Marshal(body); err == nil {
+			text := string(content)
+			e.To, e.Content = &m.To, &text
+		}
+	}
+	return e
 }
 
 func logStatus(m *Message) string {
@@ -35,15 +60,16 @@ func logStatus(m *Message) string {
 	return "in_progress"
 }
 
-// messageLogs lists messages taken while log_messages was on, newest first.
-// Paging follows Laravel: 15 a page unless told, 100 at most.
+// messageLogs lists the session's messages, newest first (chosen); of those
+// taken while log_messages was off without recipient and content. Paging
+// follows the documentation: 10 a page unless told; 100 at most is chosen.
 func (s *Server) messageLogs(req *request) reply {
 	c, rep, ok := s.named(req)
 	if !ok {
 		return rep
 	}
 	query := req.URL.Query()
-	page, size, errs := paging(query)
+	page, size, errs := paging(query, 10)
 	status := query.Get("status")
 	if status != "" && !slices.Contains([]string{"sent", "failed", "in_progress"}, status) {
 		errs["status"] = append(errs["status"], "The selected status is invalid.")
@@ -54,19 +80,24 @@ func (s *Server) messageLogs(req *request) reply {
 	list, total := []logEntry{}, 0
 	s.mu.Lock()
 	s.store.newest(func(m *Message) bool {
-		if m.SessionID != c.ID || !m.Logged || status != "" && logStatus(m) != status {
+		if m.SessionID != c.ID || status != "" && logStatus(m) != status {
 			return true
 		}
 		if total++; total > (page-1)*size && len(list) < size {
-			list = append(list, logEntry{
-				ID: m.MsgID, MsgID: m.MsgID, To: m.To, Type: m.Kind, Text: m.Text, Content: m.Body,
-				Status: logStatus(m), CreatedAt: m.TakenAt.UTC(),
-			})
+			list = append(list, logEntryOf(m))
 		}
 		return true
 	})
 	s.mu.Unlock()
-	return paged(list, page, size, total)
+	last := max(1, (total+size-1)/size)
+	var next *string
+	if page < last {
+		url := req.URL.Path + "?page=" + strconv.Itoa(page+1)
+		next = &url
+	}
+	return success(http.StatusOK, object{
+		"current_page": page, "data": list, "last_page": last, "next_page_url": next, "per_page": size, "total": total,
+	})
 }
 
 // sessionLogs lists the session's state changes, newest first.
@@ -75,7 +106,7 @@ func (s *Server) sessionLogs(req *request) reply {
 	if !ok {
 		return rep
 	}
-	page, size, errs := paging(req.URL.Query())
+	page, size, errs := paging(req.URL.Query(), 15)
 	if len(errs) > 0 {
 		return invalid(errs)
 	}
@@ -105,7 +136,7 @@ func paged(data any, page, size, total int) reply {
 	})
 }
 
-func paging(query url.Values) (page, size int, errs fieldErrors) {
+func paging(query url.Values, unset int) (page, size int, errs fieldErrors) {
 	errs = fieldErrors{}
 	number := func(field string, unset, most int) int {
 		text := query.Get(field)
@@ -118,5 +149,5 @@ func paging(query url.Values) (page, size int, errs fieldErrors) {
 		}
 		return n
 	}
-	return number("page", 1, 1_000_000), number("per_page", 15, 100), errs
+	return number("page", 1, 1_000_000), number("per_page", unset, 100), errs
 }

@@ -129,7 +129,8 @@ func (a *App) stages(v *vault.Vault) {
 		Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
-		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Transport: a.transport,
+		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
@@ -139,7 +140,7 @@ func (a *App) stages(v *vault.Vault) {
 			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{

@@ -118,15 +118,9 @@ type (
 )
 
 func (s *Server) redrive(ctx context.Context, in *redriveInput) (*deadOutput, error) {
-	var pace peal.Pace
-	switch rate := in.Body.Rate; {
-	case rate == 0:
-	case rate < minRate:
-		return nil, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{
-			Path: "rate", Code: "out_of_range", Message: fmt.Sprintf("give 0 for all at once, or %v to 10000 per second", minRate),
-		}))
-	default:
-		pace.Spacing = time.Duration(float64(time.Second) / rate)
+	pace, err := s.pace(ctx, in.Body.Rate)
+	if err != nil {
+		return nil, err
 	}
 	return s.dead(ctx, &in.Body.Filter, in.Body.DryRun, in.Body.Limit, true,
 		func(tenantID string, f peal.DeadFilter, most int) (int64, error) {
@@ -135,6 +129,20 @@ func (s *Server) redrive(ctx context.Context, in *redriveInput) (*deadOutput, er
 			s.cfg.Jobs.Publish(jobs)
 			return int64(len(jobs)), err
 		})
+}
+
+// pace is a rate per second as the time between two; 0 is none.
+func (s *Server) pace(ctx context.Context, rate float64) (peal.Pace, error) {
+	switch {
+	case rate == 0:
+		return peal.Pace{}, nil
+	case rate < minRate:
+		return peal.Pace{}, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{
+			Path: "rate", Code: "out_of_range", Message: fmt.Sprintf("give 0 for all at once, or %v to 10000 per second", minRate),
+		}))
+	default:
+		return peal.Pace{Spacing: time.Duration(float64(time.Second) / rate)}, nil
+	}
 }
 
 func (s *Server) discard(ctx context.Context, in *discardInput) (*deadOutput, error) {
@@ -164,23 +172,29 @@ func (s *Server) dead(ctx context.Context, af *api.DeadLetterFilter, dry bool, l
 		expired = 0
 	}
 	res := api.DeadLetterResult{DryRun: dry, Matched: matched, Expired: expired, Remaining: matched - expired}
-	if limit == 0 {
-		limit = maxRedrive
-	}
-	for !dry && res.Done < int64(limit) {
-		n, err := do(tenantID, f, min(chunk, limit-int(res.Done)))
-		res.Done += n
+	if !dry {
+		res.Done, err = inChunks(limit, func(most int) (int64, error) { return do(tenantID, f, most) })
 		if err != nil {
 			return nil, s.fail(ctx, err)
 		}
-		if n == 0 {
-			break
-		}
-	}
-	if !dry {
 		res.Remaining = max(0, res.Remaining-res.Done)
 	}
 	return &deadOutput{res}, nil
+}
+
+// inChunks does something to up to limit rows (0: maxRedrive), a transaction's worth at a time, until there are no more.
+func inChunks(limit int, do func(most int) (int64, error)) (done int64, err error) {
+	if limit == 0 {
+		limit = maxRedrive
+	}
+	for done < int64(limit) {
+		n, err := do(min(chunk, limit-int(done)))
+		done += n
+		if err != nil || n == 0 {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 func (s *Server) redriveOne(ctx context.Context, in *idInput) (*deliveryOutput, error) {

@@ -122,11 +122,7 @@ func (s *Server) resolveDelivery(ctx context.Context, in *resolveInput) (*delive
 	if err != nil {
 		return nil, err
 	}
-	as := peal.Status(in.Body.As)
-	if in.Body.As == "resend" {
-		as = peal.Queued
-	}
-	job, err := s.cfg.DeadLetters.Resolve(ctx, tenantID, strings.ToLower(in.ID), as, in.Body.Note)
+	job, err := s.cfg.DeadLetters.Resolve(ctx, tenantID, strings.ToLower(in.ID), resolution(in.Body.As), in.Body.Note)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}

@@ -100,6 +100,7 @@ type Config struct {
 	Log          *slog.Logger
 	Deliveries   Log
 	DeadLetters  DeadLetters
+	Uncertain    Uncertain
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
@@ -168,6 +169,7 @@ func New(cfg Config) *Server {
 	s.api = humago.New(s.mux, s.openAPI())
 	s.notifications()
 	s.deliveries()
+	s.uncertain()
 	s.deadLetters()
 	s.integrations()
 	s.users()

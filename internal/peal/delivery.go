@@ -70,6 +70,8 @@ const (
 	EventRedriven  EventType = "redriven"
 	EventDiscarded EventType = "discarded"
 	EventResolved  EventType = "resolved"
+	// EventReconciled is what looking into the provider's log of messages came to.
+	EventReconciled EventType = "reconciled"
 )
 
 // Event is a fact about a delivery.

@@ -78,6 +78,21 @@ type DeadFilter struct {
 	Since, Until  time.Time // by the time that they died
 }
 
+// UncertainFilter chooses uncertain deliveries of a tenant; empty fields match everything.
+type UncertainFilter struct {
+	IDs           []string
+	IntegrationID string
+	ErrorCode     string
+	Since, Until  time.Time // by the time that they became uncertain
+}
+
+// Verdict is a person's word on uncertain deliveries.
+type Verdict struct {
+	As   Status // Sent, Failed, or Queued to send them, perhaps again
+	Note string
+	Pace Pace // for Queued
+}
+
 // DeadGroup counts the dead letters of one integration and error code.
 type DeadGroup struct {
 	IntegrationID  string

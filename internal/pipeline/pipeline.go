@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -131,6 +132,46 @@ type Unkeyed struct {
 	Status     peal.Status
 	SentAt     time.Time
 	CheckAt    time.Time
+}
+
+// Lost is an uncertain delivery that is to be looked for in its account's log. Its call was made between From and To.
+type Lost struct {
+	TenantID      string
+	IntegrationID string
+	DeliveryID    string
+	Recipient     string
+	Payload       json.RawMessage
+	Priority      peal.Priority
+	Attempts      int
+	Round         int
+	From, To      time.Time
+}
+
+// Told is a delivery that was called for, as it concerns others that are looked for.
+type Told struct {
+	DeliveryID string
+	MessageID  string // empty when no answer told it
+	Recipient  string
+	Payload    json.RawMessage
+	SentAt     time.Time
+}
+
+// Finding is what looking for a lost delivery came to.
+type Finding struct {
+	Lost
+
+	Next      peal.Status // Sent, Failed, or Queued when it surely is not there; empty: nobody can tell
+	MessageID string      // for Sent and Failed, where it is certain
+	Code      string      // for Failed
+	Detail    string      // what was found, for the timeline
+	At        time.Time   // when the provider took it, by its log
+	Check     time.Time   // for none: when to look again; for Sent: when to look it up. Zero: never
+}
+
+// Reconciled is what findings changed.
+type Reconciled struct {
+	Moved []peal.Moved
+	Jobs  []Job
 }
 
 // Message is one message of a stream, to be acknowledged when its work is on disk.

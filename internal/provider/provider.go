@@ -55,6 +55,9 @@ type Defaults struct {
 	MayDouble bool
 	// Checks are the times after a send at which it is looked up if no receipt has come. Empty: never.
 	Checks []time.Duration
+	// Finds are the times after a call without an answer at which it is looked for in the account's own log of messages.
+	// Empty: never. Its clients are LogReaders.
+	Finds []time.Duration
 }
 
 // Message is what a client is to send.
@@ -76,6 +79,31 @@ type Client interface {
 	Probe(ctx context.Context) Health
 	// Close lets go of idle connections.
 	Close()
+}
+
+// LogReader is a Client whose account keeps a log of what it sent. It is for messages whose send was not answered: there
+// is no id to ask by, so they have to be known again by what they say and to whom.
+type LogReader interface {
+	// ReadLog reads one page of the log; the first is 1, and holds the newest entries. It fails with an *Error; class
+	// permanent says that there is no reading it as long as the integration is not changed.
+	ReadLog(ctx context.Context, page int) (LogPage, error)
+	// Print is a content's fingerprint: entries of the log that say the same have the same.
+	Print(c *api.Content) string
+}
+
+// LogPage is a page of an account's log.
+type LogPage struct {
+	Entries []LogEntry
+	Last    bool // there is none after it
+}
+
+// LogEntry is one message in an account's log. Whatever of it is not understood stays empty, which is evidence of nothing.
+type LogEntry struct {
+	ID     string // the message's, by which Lookup asks
+	To     string // E.164
+	Print  string // the content's fingerprint
+	At     time.Time
+	Status peal.Status // Sent, Failed, or empty when the provider has not come to it yet
 }
 
 // Health is an account's state by the provider's word.

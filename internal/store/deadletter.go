@@ -151,7 +151,8 @@ func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter,
 }
 
 // Resolve is a person's word on an uncertain delivery: it was sent, it failed, or it is to be sent again (then the job
-// to publish is given). It fails with NotUncertain, or TooLate for a resend of what has expired.
+// to publish is given). It fails with NotUncertain; or for a resend with TooLate when it has expired, and with Conflict
+// when its integration was deleted.
 func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (job *pipeline.Job, err error) {
 	var refused error
 	err = s.write(ctx, func(t *tx) error {
@@ -175,6 +176,14 @@ func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status
 			refused = peal.Errorf(peal.TooLate, "it expired at %s", d.ExpiresAt.Format(time.RFC3339))
 			return nil
 		case as == peal.Queued:
+			gone, err := deletedIntegration(t, d.IntegrationID)
+			if err != nil {
+				return err
+			}
+			if gone {
+				refused = peal.Errorf(peal.Conflict, "its integration was deleted; resolve it as sent or failed, and send a new notification over another one")
+				return nil
+			}
 			job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority}
 			return requeue(t, tenantID, job, now, peal.EventResolved, note)
 		}

@@ -46,7 +46,7 @@ func (s *Store) DueChecks(ctx context.Context, integrationID string, by time.Tim
 	found, err := list(ctx, s.reads, func(row scanner, u *pipeline.Unkeyed) error {
 		return row.Scan(&u.TenantID, &u.DeliveryID, opt[string]{&u.MessageID}, &u.Status, at{&u.SentAt}, at{&u.CheckAt})
 	}, `SELECT tenant_id, delivery_id, message_id, status, sent_at, check_at
-		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND check_at <= ?
+		FROM communications_log WHERE integration_id = ? AND check_at IS NOT NULL AND check_at <= ? AND status <> 'uncertain'
 		AND (message_key IS NULL OR NOT ?) ORDER BY check_at LIMIT ?`, integrationID, by.UnixMicro(), unkeyed, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what is to be looked up: %w", err)

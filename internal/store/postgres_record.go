@@ -20,10 +20,12 @@ type rowID struct{ tenantID, id string }
 // What an attempt may change, as the statements for one row have it, for many.
 const (
 	pgAttempts = ` FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-		$9::bigint[], $10::smallint[], $11::bigint[])
-		AS u (tenant_id, delivery_id, at, message_id, code, reason, check_at, used, due_at, put_back, dead_at)
+		$9::bigint[], $10::smallint[], $11::bigint[], $14::bigint[])
+		AS u (tenant_id, delivery_id, at, message_id, code, reason, check_at, used, due_at, put_back, dead_at, number)
 		WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $12 AND $13`
-	pgOpen       = ` AND l.status IN ('sending', 'queued')`
+	pgOpen = ` AND l.status IN ('sending', 'queued')`
+	pgOwn  = ` AND (l.status IN ('sending', 'queued')
+		OR (l.status = 'uncertain' AND l.error_code = 'interrupted' AND l.attempts = u.number))`
 	pgRecordSent = `UPDATE communications_log l SET
 		status = CASE WHEN l.in_flight = 1 THEN 'sent' ELSE l.status END, in_flight = NULL,
 		message_id = u.message_id, sent_at = COALESCE(l.sent_at, u.at), updated_at = u.at, due_at = NULL,
@@ -31,10 +33,13 @@ const (
 		error_reason = CASE WHEN l.status NOT IN ('sending', 'queued', 'uncertain') THEN l.error_reason END,
 		check_at = CASE WHEN l.in_flight = 1 OR l.status = 'sent' OR l.message_key IS NULL THEN u.check_at END` + pgAttempts
 	pgRecordRetry = `UPDATE communications_log l SET status = 'queued', attempts = LEAST(l.attempts, u.used), due_at = u.due_at,
-		put_back = u.put_back, error_code = COALESCE(u.code, l.error_code), error_reason = COALESCE(u.reason, l.error_reason),
-		updated_at = u.at` + pgAttempts + pgOpen
+		put_back = u.put_back,
+		error_code = CASE WHEN l.status <> 'uncertain' THEN COALESCE(u.code, l.error_code) ELSE u.code END,
+		error_reason = CASE WHEN l.status <> 'uncertain' THEN COALESCE(u.reason, l.error_reason) ELSE u.reason END,
+		check_at = CASE WHEN l.status <> 'uncertain' THEN l.check_at END, updated_at = u.at` + pgAttempts + pgOwn
 	pgRecordFailed = `UPDATE communications_log l SET status = 'failed', in_flight = NULL, error_code = u.code, error_reason = u.reason,
-		dead_at = u.dead_at, ended_at = u.at, updated_at = u.at, due_at = NULL` + pgAttempts + pgOpen
+		dead_at = u.dead_at, check_at = CASE WHEN l.status <> 'uncertain' THEN l.check_at END, ended_at = u.at, updated_at = u.at,
+		due_at = NULL` + pgAttempts + pgOwn
 	pgRecordUncertain = `UPDATE communications_log l SET status = 'uncertain', error_code = u.code, error_reason = u.reason,
 		check_at = u.check_at, updated_at = u.at, due_at = NULL` + pgAttempts + pgOpen
 	pgRecordExpired = `UPDATE communications_log l SET status = 'expired', in_flight = NULL, error_code = COALESCE(l.error_code, 'expired'),
@@ -139,7 +144,7 @@ func attemptArgs(as []*peal.Attempt) []any {
 				return nil
 			}
 			return optMicros(a.At)
-		}), from, to,
+		}), from, to, column(as, func(a *peal.Attempt) int64 { return int64(a.Number) }),
 	}
 }
 

@@ -109,8 +109,12 @@ func (v *victim) attacks() map[string][]attack {
 			{path: "/v1/deliveries?recipient=%2B" + v.to[1:], status: found}, {path: "/v1/deliveries?message_id=" + v.messageID, status: found},
 			{path: "/v1/deliveries?message_id=" + v.messageKey, status: found},
 		},
-		"get-delivery":      {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
-		"resolve-delivery":  {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
+		"get-delivery":     {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
+		"resolve-delivery": {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
+		"resolve-deliveries": {
+			{path: d + "resolve", body: `{"filter":{"all":true},"as":"failed"}`, status: found}, {path: d + "resolve", body: `{"filter":{"ids":["` + v.uncertain + `"]},"as":"resend"}`, status: found},
+			{path: d + "resolve", body: `{"filter":{"integration_id":"` + v.integration.ID + `"},"as":"sent"}`, status: found},
+		},
 		"list-dead-letters": {{path: "/v1/dead-letters", status: found}, {path: "/v1/dead-letters?integration=" + v.integration.ID, status: found}},
 		"group-dead-letters": {
 			{path: "/v1/dead-letters/groups", status: found},

@@ -27,7 +27,7 @@ func needs() map[string]need {
 		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""},
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 
-		"resolve-delivery": {api.ScopeAdmin, `{"as":"sent"}`}, "redrive-dead-letter": {api.ScopeAdmin, ""}, "discard-dead-letter": {api.ScopeAdmin, ""},
+		"resolve-delivery": {api.ScopeAdmin, `{"as":"sent"}`}, "resolve-deliveries": {api.ScopeAdmin, `{"filter":{"all":true},"as":"sent"}`}, "redrive-dead-letter": {api.ScopeAdmin, ""}, "discard-dead-letter": {api.ScopeAdmin, ""},
 		"redrive-dead-letters": {api.ScopeAdmin, `{"filter":{"all":true}}`}, "discard-dead-letters": {api.ScopeAdmin, `{"filter":{"all":true}}`},
 		"create-integration": {api.ScopeAdmin, `{"name":"x","kind":"wasender","credentials":{"api_key":"k","webhook_secret":"12345678"}}`},
 		"update-integration": {api.ScopeAdmin, `{"name":"x"}`}, "delete-integration": {api.ScopeAdmin, ""}, "pause-integration": {api.ScopeAdmin, ""},

@@ -74,6 +74,9 @@ func (s *shift) unknown(a *peal.Attempt, d *peal.Delivery, now time.Time) {
 		return
 	}
 	a.Next = peal.Uncertain
+	if s.in.OnUnknown == peal.Reconcile && len(s.finds) > 0 {
+		a.Check = now.Add(s.finds[0])
+	}
 }
 
 // interrupted is what becomes of a row that a job finds in state sending: an earlier try ended without a word.

@@ -234,7 +234,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
-		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks,
+		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks, finds: kind.Defaults().Finds,
 	}
 	l.calls.Go(s.record)
 	s.run(ctx, queue)

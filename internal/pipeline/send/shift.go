@@ -26,6 +26,7 @@ type shift struct {
 	working    sync.WaitGroup
 	intent     bool
 	checks     []time.Duration
+	finds      []time.Duration
 }
 
 // done is a finished attempt with the job that it was for.

@@ -38,6 +38,9 @@ type carrier struct {
 	mu      sync.Mutex
 	lookup  func(id string) (peal.Evidence, error)
 	lookups map[string]int
+	log     []provider.LogEntry // two a page
+	logErr  error
+	reads   int
 }
 
 var (
@@ -56,7 +59,10 @@ func (c *carrier) Close()                                               {}
 func (c *carrier) Send(context.Context, *provider.Message) peal.Outcome { return peal.Outcome{} }
 
 func (c *carrier) Defaults() provider.Defaults {
-	return provider.Defaults{BaseURL: "http://carrier", OnUnknown: peal.Reconcile, Checks: []time.Duration{15 * time.Second, time.Minute}}
+	return provider.Defaults{
+		BaseURL: "http://carrier", OnUnknown: peal.Reconcile, Checks: []time.Duration{15 * time.Second, time.Minute},
+		Finds: []time.Duration{time.Second, time.Minute, time.Hour},
+	}
 }
 
 func (c *carrier) Open(*peal.Integration, http.RoundTripper) (provider.Client, error) { return c, nil }
@@ -226,8 +232,8 @@ func (b *bundle) tell(in *peal.Integration, facts ...fact) {
 	}
 }
 
-// sent writes a delivery that was sent, to be looked up after a time (0: never).
-func (b *bundle) sent(in *peal.Integration, check time.Duration) peal.Delivery {
+// claimed writes a delivery that is being sent.
+func (b *bundle) claimed(in *peal.Integration) peal.Delivery {
 	b.Helper()
 	b.phones++
 	now := time.Now()
@@ -245,19 +251,32 @@ func (b *bundle) sent(in *peal.Integration, check time.Duration) peal.Delivery {
 	if err == nil {
 		_, err = b.store.Claim(b.Context(), in, []string{d.ID}, true)
 	}
-	if err == nil {
-		a := peal.Attempt{
-			TenantID: "a", DeliveryID: d.ID, IntegrationID: in.ID, Number: 1, At: time.Now(), Next: peal.Sent,
-			Outcome: peal.Outcome{Class: peal.ClassAccepted, MessageID: "m-" + d.ID},
-		}
-		if check != 0 {
-			a.Check = time.Now().Add(check)
-		}
-		err = b.store.Record(b.Context(), []peal.Attempt{a})
-	}
 	if err != nil {
 		b.Fatal(err)
 	}
+	return d
+}
+
+// ended records what a delivery's first attempt came to, just now.
+func (b *bundle) ended(d peal.Delivery, next peal.Status, o peal.Outcome, check time.Time) {
+	b.Helper()
+	err := b.store.Record(b.Context(), []peal.Attempt{{
+		TenantID: "a", DeliveryID: d.ID, IntegrationID: d.IntegrationID, Number: 1, At: time.Now(), Next: next, Outcome: o, Check: check,
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// sent writes a delivery that was sent, to be looked up after a time (0: never).
+func (b *bundle) sent(in *peal.Integration, check time.Duration) peal.Delivery {
+	b.Helper()
+	d := b.claimed(in)
+	var at time.Time
+	if check != 0 {
+		at = time.Now().Add(check)
+	}
+	b.ended(d, peal.Sent, peal.Outcome{Class: peal.ClassAccepted, MessageID: "m-" + d.ID}, at)
 	return d
 }
 

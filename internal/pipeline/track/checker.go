@@ -47,6 +47,8 @@ type Checks interface {
 type CheckerConfig struct {
 	Integrations Integrations
 	Checks       Checks
+	Lost         Lost
+	Jobs         Jobs
 	Folder       *Folder
 	Transport    http.RoundTripper
 	Metrics      *metrics.Metrics
@@ -54,8 +56,8 @@ type CheckerConfig struct {
 	Now          func() time.Time
 }
 
-// Checker asks providers what became of messages: to learn the id that their webhooks use, and after messages of which
-// nothing was heard. Create it with NewChecker.
+// Checker asks providers what became of messages: to learn the id that their webhooks use, after messages of which
+// nothing was heard, and in their logs for those whose send was not answered. Create it with NewChecker.
 type Checker struct {
 	CheckerConfig
 
@@ -124,7 +126,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			}
 			busy[in.ID] = true
 			work.Go(func() {
-				if err := c.Folder.guard("look-ups", func() error { c.checkAll(ctx, in); return nil }); err != nil {
+				if err := c.Folder.guard("look-ups", func() error { c.findAll(ctx, in); c.checkAll(ctx, in); return nil }); err != nil {
 					c.rest(in.ID, c.Now().Add(checkRest)) // or it would panic again at once
 				}
 				select {

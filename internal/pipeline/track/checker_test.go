@@ -14,11 +14,15 @@ import (
 	"peal/internal/provider"
 )
 
-func (b *bundle) checker(f *track.Folder) *track.Checker {
-	c := track.NewChecker(track.CheckerConfig{
-		Integrations: b.service, Checks: b.store, Folder: f, Transport: http.DefaultTransport, Metrics: b.metrics,
+func (b *bundle) checker(f *track.Folder, change ...func(*track.CheckerConfig)) *track.Checker {
+	cfg := track.CheckerConfig{
+		Integrations: b.service, Checks: b.store, Lost: b.store, Jobs: b.stream, Folder: f, Transport: http.DefaultTransport, Metrics: b.metrics,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c := track.NewChecker(cfg)
 	f.Parked = c.Urge
 	return c
 }

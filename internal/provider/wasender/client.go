@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 const (
 	maxAnswer   = 64 << 10 // what is read of an answer; none of the documented ones comes near
+	maxLogPage  = 4 << 20  // of a page of the message log
 	askTimeout  = 5 * time.Second
 	callTimeout = 15 * time.Second // where neither the caller nor the integration sets one
 )
@@ -27,6 +29,8 @@ type client struct {
 	base      *url.URL
 	send      *http.Request // as POST /send-message begins; copied for each call
 	header    http.Header   // of GETs; shared by all calls, which a RoundTripper does not change
+	account   http.Header   // of GETs that need the account's token; nil without one
+	session   string        // the session's id there
 	timeout   time.Duration
 	scrub     scrubber
 	buffers   sync.Pool // of *[]byte
@@ -39,18 +43,29 @@ func newClient(in *peal.Integration, base *url.URL, transport http.RoundTripper)
 		transport: transport,
 		base:      base,
 		timeout:   cmp.Or(in.Timeout, callTimeout),
-		scrub:     newScrubber(in.Credentials),
+		scrub:     newScrubber(secretsOf(in)),
 		header: http.Header{
 			"Authorization": {"Bearer " + in.Credentials[apiKey]},
 			"Accept":        {"application/json"},
 			"User-Agent":    {"peal"},
 		},
 	}
+	if token := in.Credentials[accountToken]; token != "" {
+		c.account, c.session = c.header.Clone(), in.Credentials[sessionID]
+		c.account["Authorization"] = []string{"Bearer " + token}
+	}
 	c.buffers.New = func() any { b := make([]byte, 0, 4096); return &b }
 	c.send = c.request(http.MethodPost, "/send-message")
 	c.send.Header = c.header.Clone()
 	c.send.Header["Content-Type"] = []string{"application/json"}
 	return c
+}
+
+// secretsOf are the credentials that must not be seen; a session's id is none, and too short to be looked for.
+func secretsOf(in *peal.Integration) map[string]string {
+	secrets := maps.Clone(in.Credentials)
+	delete(secrets, sessionID)
+	return secrets
 }
 
 // request is an http.NewRequest that parses nothing.
@@ -127,6 +142,11 @@ var errNotJSON = errors.New("wasender: the answer is not the JSON object that th
 // call makes one call and decodes the answer's body, reading it to its end so that the connection is used again. The
 // error is that of a call without an answer.
 func (c *client) call(req *http.Request, into any) (reply, error) {
+	return c.callFor(req, maxAnswer, into)
+}
+
+// callFor is call for an answer of another length.
+func (c *client) callFor(req *http.Request, most int, into any) (reply, error) {
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return reply{}, err
@@ -135,23 +155,26 @@ func (c *client) call(req *http.Request, into any) (reply, error) {
 	buf := c.buffers.Get().(*[]byte)        //nolint:forcetypeassert // nothing else is put there
 	defer c.buffers.Put(buf)
 	r := reply{status: res.StatusCode, header: res.Header}
-	*buf, r.broken = readAll((*buf)[:0], res.Body)
+	*buf, r.broken = readAll((*buf)[:0], res.Body, most)
 	if r.broken == nil {
 		r.broken = decode(*buf, into)
+	}
+	if cap(*buf) > maxAnswer {
+		*buf = make([]byte, 0, 4096) // a page of the log is rare, and its place not to be kept
 	}
 	return r, nil
 }
 
-// readAll reads up to maxAnswer bytes; a longer body is errNotJSON.
-func readAll(b []byte, r io.Reader) ([]byte, error) {
+// readAll reads up to so many bytes; a longer body is errNotJSON.
+func readAll(b []byte, r io.Reader, most int) ([]byte, error) {
 	for {
-		if len(b) > maxAnswer {
+		if len(b) > most {
 			return b[:0], errNotJSON
 		}
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}
-		n, err := r.Read(b[len(b):min(cap(b), maxAnswer+1)])
+		n, err := r.Read(b[len(b):min(cap(b), most+1)])
 		b = b[:len(b)+n]
 		switch {
 		case err == io.EOF:

@@ -1,6 +1,7 @@
 package wasender
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +15,8 @@ import (
 const (
 	apiKey        = "api_key"
 	webhookSecret = "webhook_secret"
+	accountToken  = "personal_access_token"
+	sessionID     = "session_id"
 )
 
 // Kind is WasenderApi. The zero value is ready to use.
@@ -27,11 +30,13 @@ func (Kind) Name() string { return "wasender" }
 // Channel is WhatsApp.
 func (Kind) Channel() string { return peal.ChannelWhatsApp }
 
-// Credentials are the session's key and webhook secret.
+// Credentials are the session's key and webhook secret; and what reads the account's message log, if that is wanted.
 func (Kind) Credentials() []provider.Credential {
 	return []provider.Credential{
 		{Name: apiKey, Required: true, MinLen: 1, Help: "The session's API key, from its page at WasenderApi"},
 		{Name: webhookSecret, Required: true, MinLen: 8, Help: "The session's webhook secret, from the same page"},
+		{Name: accountToken, MinLen: 8, Help: "A personal access token of the account, to look for lost messages in its log; with session_id"},
+		{Name: sessionID, Help: "The session's id, as in the address of its page; with personal_access_token"},
 	}
 }
 
@@ -42,6 +47,7 @@ func (Kind) Defaults() provider.Defaults {
 		Limit:     peal.Limit{Rate: 45, Period: time.Second, Burst: 5},
 		OnUnknown: peal.Reconcile,
 		Checks:    []time.Duration{15 * time.Second, 2 * time.Minute, 15 * time.Minute},
+		Finds:     []time.Duration{3 * time.Second, 30 * time.Second, 2 * time.Minute, 15 * time.Minute, time.Hour},
 	}
 }
 
@@ -58,7 +64,24 @@ func (Kind) Open(in *peal.Integration, transport http.RoundTripper) (provider.Cl
 	if key == "" || strings.ContainsFunc(key, notToken) {
 		return nil, invalid("credentials."+apiKey, "set the session's API key, without spaces or line breaks")
 	}
+	token, session := in.Credentials[accountToken], in.Credentials[sessionID]
+	switch {
+	case token != "" && strings.ContainsFunc(token, notToken):
+		return nil, invalid("credentials."+accountToken, "give the token without spaces or line breaks")
+	case session != "" && !pathSafe(session):
+		return nil, invalid("credentials."+sessionID, "give the session's id: letters, digits, - and _")
+	case (token == "") != (session == ""):
+		return nil, invalid("credentials."+cmp.Or(missing(token, accountToken), sessionID), "give personal_access_token and session_id, or neither")
+	}
 	return newClient(in, base, transport), nil
+}
+
+// missing is the name of what has no value.
+func missing(value, name string) string {
+	if value == "" {
+		return name
+	}
+	return ""
 }
 
 // parseBase checks the address of the API and cuts the slash at its end.

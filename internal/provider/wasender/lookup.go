@@ -121,9 +121,14 @@ func sessionState(raw json.RawMessage) string {
 
 // get asks for something. Its errors carry no words of the provider.
 func (c *client) get(ctx context.Context, path string, into any, wait *json.RawMessage) *provider.Error {
+	return c.ask(ctx, c.request(http.MethodGet, path), maxAnswer, into, wait)
+}
+
+// ask is get with a request of another sort.
+func (c *client) ask(ctx context.Context, req *http.Request, most int, into any, wait *json.RawMessage) *provider.Error {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	r, err := c.call(c.request(http.MethodGet, path).WithContext(ctx), into)
+	r, err := c.callFor(req.WithContext(ctx), most, into)
 	if err == nil && r.status/100 == 2 && r.broken != nil && !errors.Is(r.broken, errNotJSON) {
 		err = r.broken
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 )
 
 func recordCases() []testCase {
@@ -12,6 +13,7 @@ func recordCases() []testCase {
 		{"what is recorded twice counts once", recordTwice},
 		{"retries keep count until the last", recordRetries},
 		{"an outcome changes nothing that is past it", recordPast},
+		{"who never called takes an interruption back", recordUncalled},
 		{"an outcome that is none is refused", recordNonsense},
 		{"a person resolves what is uncertain", resolveUncertain},
 		{"resolve refuses the rest", resolveRefused},
@@ -178,6 +180,58 @@ func recordPast(b *bundle) {
 	b.clock.advance(time.Second)
 	b.record(b.attempt(in, late.ID, peal.ClassAccepted, peal.Sent))
 	b.status(late, peal.Sent)
+}
+
+// recordUncalled: a process was only paused. Meanwhile another one took its call for lost; but it knows that it never called.
+func recordUncalled(b *bundle) {
+	in := b.integration("a")
+	interrupted := func() peal.Delivery {
+		d := b.accept(in)
+		b.claim(in, d.ID)
+		b.record(b.attempt(in, d.ID, peal.ClassUnknown, peal.Uncertain, func(a *peal.Attempt) {
+			a.Outcome.Code, a.Check = peal.CodeInterrupted, a.At.Add(time.Minute)
+		}))
+		return d
+	}
+	none := func(number int) func(*peal.Attempt) {
+		return func(a *peal.Attempt) {
+			a.Number, a.Due, a.Outcome = number, a.At.Add(time.Second), peal.Outcome{}
+		}
+	}
+	d := interrupted()
+	b.clock.advance(time.Minute)
+	a := b.attempt(in, d.ID, peal.ClassNone, peal.Queued, none(1))
+	b.record(a)
+	got := b.status(d, peal.Queued)
+	if got.Attempts != 0 || got.ErrorCode != "" || got.ErrorReason != "" || !got.DueAt.Equal(a.Due) {
+		b.Errorf("taken back it is %+v", got)
+	}
+	lost, err := b.DueFinds(b.Context(), in.ID, b.clock.now().Add(time.Hour), 10)
+	b.ok(err)
+	b.same("to be looked for", lost, []pipeline.Lost(nil))
+	b.clock.advance(time.Second)
+	b.record(a) // who does not learn that it was written writes it again
+	b.same("written again", b.status(d, peal.Queued).Attempts, 0)
+	if d := b.claim(in, d.ID)[0]; d.Attempts != 1 {
+		b.Errorf("claimed again as %+v", d)
+	}
+
+	other := interrupted() // it speaks of another attempt
+	b.record(b.attempt(in, other.ID, peal.ClassNone, peal.Queued, none(2)))
+	b.status(other, peal.Uncertain)
+	called := b.accept(in) // a call was made, and is in doubt for it
+	b.uncertain(in, called.ID)
+	b.record(b.attempt(in, called.ID, peal.ClassNone, peal.Queued, none(1)))
+	b.status(called, peal.Uncertain)
+	failed, refused := interrupted(), interrupted() // its call has ended after all: that is the last word, too
+	b.record(b.attempt(in, failed.ID, peal.ClassTemporary, peal.Queued), b.attempt(in, refused.ID, peal.ClassPermanent, peal.Failed))
+	b.status(failed, peal.Queued)
+	b.status(refused, peal.Failed)
+	settled := interrupted()
+	_, err = b.Resolve(b.Context(), "a", settled.ID, peal.Failed, "")
+	b.ok(err)
+	b.record(b.attempt(in, settled.ID, peal.ClassNone, peal.Queued, none(1)))
+	b.status(settled, peal.Failed)
 }
 
 func recordNonsense(b *bundle) {

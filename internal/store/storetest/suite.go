@@ -57,6 +57,16 @@ type Quotas interface {
 	Recall(ctx context.Context, sub *pipeline.Submission) (pipeline.Verdict, bool, error)
 }
 
+// Reconciler is what looking for lost deliveries needs of them.
+type Reconciler interface {
+	DueFinds(ctx context.Context, integrationID string, by time.Time, limit int) ([]pipeline.Lost, error)
+	ToldTo(ctx context.Context, tenantID string, recipients []string, since time.Time, limit int) ([]pipeline.Told, error)
+	ToldAs(ctx context.Context, tenantID string, messageIDs []string) ([]pipeline.Told, error)
+	Reconcile(ctx context.Context, findings []pipeline.Finding) (pipeline.Reconciled, error)
+	UncertainCounts(ctx context.Context, tenantID string, f peal.UncertainFilter) (matched, expired int64, err error)
+	ResolveAll(ctx context.Context, tenantID string, f peal.UncertainFilter, v peal.Verdict, limit int) (done int64, jobs []pipeline.Job, err error)
+}
+
 // Log is what people and programs ask of them.
 type Log interface {
 	Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error)
@@ -105,6 +115,7 @@ type Store interface {
 	Tracker
 	Holder
 	Quotas
+	Reconciler
 	Log
 	Register
 	Leases
@@ -128,7 +139,7 @@ func Run(t *testing.T, open Open) {
 		cases []testCase
 	}{
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
-		{"checks", checkCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
+		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()},
