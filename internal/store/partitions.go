@@ -222,7 +222,11 @@ func (s *Store) dropWeek(ctx context.Context, w week) (held peal.Held, err error
 		}
 		return h
 	}
-	if err := one(ctx, s.reads, scan, &held, count); err != nil || held != (peal.Held{}) {
+	err = one(ctx, s.reads, scan, &held, count)
+	if pgCode(err) == "42P01" { // no such table: another node was quicker
+		return peal.Held{}, nil
+	}
+	if err != nil || held != (peal.Held{}) {
 		return named(held), err
 	}
 	err = s.changePartitions(ctx, func(ctx context.Context, tx *sql.Tx) error {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,34 +34,46 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (peal.Retention, e
 	return r, s.forgetCounts(ctx, before)
 }
 
-// forgetCounts lets go of the counts of whole hours before the time.
+// forgetCounts lets go of the counts of whole hours before the time, a tenant at a time.
 func (s *Store) forgetCounts(ctx context.Context, before time.Time) error {
-	_, err := s.inSteps(ctx, `DELETE FROM accepted WHERE (tenant_id, hour, node_id) IN
-		(SELECT tenant_id, hour, node_id FROM accepted WHERE hour < ? LIMIT ?)`, retainStep, []any{before.Unix() / 3600})
+	err := s.eachTenant(ctx, "accepted", func(tenant string) error {
+		return s.write(ctx, func(t *tx) error {
+			return t.exec(`DELETE FROM accepted WHERE tenant_id = ? AND hour < ?`, tenant, before.Unix()/3600)
+		})
+	})
 	if err != nil {
 		return fmt.Errorf("forget counts: %w", err)
 	}
 	return nil
 }
 
-// retainRows lets rows go one by one, a tenant at a time. The suffix is that of the tables' names: none, or that of a
-// partition.
-func (s *Store) retainRows(ctx context.Context, suffix string, before time.Time, r *peal.Retention) error {
-	bound := idAt(before)
-	tenant := ""
-	for {
-		err := one(ctx, s.reads, scanInto[string], &tenant, `SELECT tenant_id FROM notifications`+suffix+` WHERE tenant_id > ?
+// eachTenant calls f for every tenant that has rows in a table.
+func (s *Store) eachTenant(ctx context.Context, table string, f func(tenant string) error) error {
+	for tenant := ""; ; {
+		err := one(ctx, s.reads, scanInto[string], &tenant, `SELECT tenant_id FROM `+table+` WHERE tenant_id > ?
 			ORDER BY tenant_id LIMIT 1`, tenant)
-		if notFound(err, "") != err { //nolint:errorlint // it is the same error unless there are no rows
-			return s.countHeld(ctx, suffix, before, r)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = f(tenant)
 		}
 		if err != nil {
-			return fmt.Errorf("look for a tenant: %w", err)
-		}
-		if err := s.retainTenant(ctx, suffix, tenant, bound, r); err != nil {
 			return err
 		}
 	}
+}
+
+// retainRows lets rows go one by one, a tenant at a time. The suffix is that of the tables' names: none, or that of a
+// partition.
+func (s *Store) retainRows(ctx context.Context, suffix string, before time.Time, r *peal.Retention) error {
+	err := s.eachTenant(ctx, "notifications"+suffix, func(tenant string) error {
+		return s.retainTenant(ctx, suffix, tenant, idAt(before), r)
+	})
+	if err != nil {
+		return err
+	}
+	return s.countHeld(ctx, suffix, before, r)
 }
 
 // countHeld tells what stays.
