@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ const forgottenAfter = time.Hour
 func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time.Duration) (held []string, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		held = held[:0]
+		names := slices.Sorted(slices.Values(names)) // in one order for all, so that nobody waits in a circle
 		now, err := s.clock(t)
 		if err != nil {
 			return err
@@ -52,6 +54,7 @@ func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time
 func (s *Store) Take(ctx context.Context, node string, names []string, ttl time.Duration) (taken []peal.Lease, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		taken = taken[:0]
+		names := slices.Sorted(slices.Values(names))
 		now, err := s.clock(t)
 		if err != nil {
 			return err
@@ -82,7 +85,7 @@ func (s *Store) Take(ctx context.Context, node string, names []string, ttl time.
 // Release lets go of a node's leases: others may take them at once.
 func (s *Store) Release(ctx context.Context, node string, names []string) error {
 	return s.write(ctx, func(t *tx) error {
-		for _, name := range names {
+		for _, name := range slices.Sorted(slices.Values(names)) {
 			if err := t.exec(sqlRelease, node, name); err != nil {
 				return fmt.Errorf("release leases: %w", err)
 			}
@@ -127,5 +130,17 @@ func (s *Store) Leave(ctx context.Context, node string) error {
 	return s.write(ctx, func(t *tx) error { return t.exec(`DELETE FROM nodes WHERE node_id = ?`, node) })
 }
 
-// clock is the one clock that all nodes go by.
-func (s *Store) clock(*tx) (time.Time, error) { return s.now(), nil }
+// clock is the one clock that all nodes go by: the database's, where they share one.
+func (s *Store) clock(t *tx) (now time.Time, err error) {
+	if !s.shared {
+		return s.now(), nil
+	}
+	row, err := t.row(`SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`)
+	if err == nil {
+		err = row.Scan(at{&now})
+	}
+	if err != nil {
+		return now, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return now, nil
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -46,8 +45,8 @@ func openWith(t *testing.T, cfg Config) *Store {
 	return s
 }
 
-// postgresURL gives an empty database with the schema as it is now; without a server the test is skipped.
-func postgresURL(t testing.TB) string {
+// postgres gives databases with the schema as it is now; without a server the test is skipped.
+func postgres(t testing.TB) *pgtest.Pool {
 	t.Helper()
 	files, err := fs.Glob(migrations, "migrations/postgres/*.sql")
 	if err != nil {
@@ -62,18 +61,13 @@ func postgresURL(t testing.TB) string {
 		sum.Write(text)
 	}
 	version := fmt.Sprintf("%x %s", sum.Sum(nil), time.Now().Format(time.DateOnly)) // partitions are made by the day
-	return pgtest.From(t, "store", version, func(url string) error {
+	return pgtest.NewPool(t, "store", version, func(url string) error {
 		s, err := Open(context.Background(), Config{URL: url})
 		if err != nil {
 			return err
 		}
 		return s.Close()
 	})
-}
-
-func openPostgresIn(t *testing.T, now func() time.Time) *Store {
-	t.Helper()
-	return openWith(t, Config{URL: postgresURL(t), Now: now})
 }
 
 func TestStore(t *testing.T) {
@@ -83,8 +77,8 @@ func TestStore(t *testing.T) {
 
 func TestStoreOnPostgres(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(pgtest.Variable) == "" {
-		t.Skipf("PostgreSQL column SKIPPED: set %s", pgtest.Variable)
-	}
-	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return openPostgresIn(t, now) })
+	pool := postgres(t)
+	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store {
+		return openWith(t, Config{URL: pool.URL(t), Now: now})
+	})
 }

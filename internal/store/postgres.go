@@ -28,7 +28,7 @@ const (
 	quickConns = 4
 )
 
-func openPostgres(ctx context.Context, cfg Config) (_ *Store, err error) {
+func openPostgres(ctx context.Context, cfg Config, shared bool) (*Store, error) {
 	base, err := pgx.ParseConfig(cfg.URL)
 	if err != nil {
 		return nil, errors.New("the database's URL cannot be read; write it like postgres://user:password@host:5432/peal") // the cause may quote the password
@@ -42,10 +42,16 @@ func openPostgres(ctx context.Context, cfg Config) (_ *Store, err error) {
 	d := postgresDialect()
 	readers := map[string]string{"statement_timeout": millis(countTime), "default_transaction_read_only": "on"}
 	reads, quick := openPool(base, readConns, readers), openPool(base, quickConns, readers)
-	w := startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg)
-	return &Store{
-		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, writer: w, now: cfg.Now, log: cfg.Log,
-	}, nil
+	admin := openPool(base, 1, adminParams())
+	admin.SetMaxIdleConns(0) // it is used once in a long while
+	s := &Store{
+		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: shared,
+		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
+	}
+	if err := s.Maintain(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // writerParams make a writer's plans ones that are made once and go by the indexes: its statements touch rows by their

@@ -111,15 +111,18 @@ const tries = 4
 
 func (l *pgLane) commit(batch []*op) (err error) {
 	for range tries {
-		if err = l.commitOnce(batch); !retriable(err) {
+		if err = l.commitOnce(batch); !retriable(err) && !errors.Is(err, errBroken) {
 			break
 		}
 	}
 	return err
 }
 
-// retriable is so of a transaction that the database has undone because of others, and of one that met a connection
-// that had died since it was used last.
+// errBroken is in an error of a transaction whose connection broke before it was to be committed: the server has undone
+// it, and it can be run again.
+var errBroken = errors.New("the connection broke")
+
+// retriable is so of a transaction that the database has undone because of others.
 func retriable(err error) bool {
 	switch pgCode(err) {
 	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
@@ -137,7 +140,7 @@ func (l *pgLane) commitOnce(batch []*op) (err error) {
 	t := l.tx
 	t.ctx, t.conn = ctx, l.conn
 	if err := t.runAll(batch); err != nil {
-		return errors.Join(err, l.rollBack(ctx))
+		return l.rollBack(ctx, err)
 	}
 	return l.end(ctx)
 }
@@ -183,15 +186,18 @@ func (l *pgLane) end(ctx context.Context) error {
 	}}
 }
 
-// rollBack undoes; a connection that cannot do that is given up, and the server undoes by itself.
-func (l *pgLane) rollBack(ctx context.Context) error {
-	_, err := l.conn.ExecContext(ctx, "ROLLBACK")
-	if err == nil {
-		return nil
+// rollBack undoes what failed with err. A connection that cannot do that is given up, and the server undoes by itself.
+func (l *pgLane) rollBack(ctx context.Context, err error) error {
+	_, rerr := l.conn.ExecContext(ctx, "ROLLBACK")
+	if rerr == nil && pgCode(err) != "25006" { // a server that is only read from: perhaps another is the first one now
+		return err
 	}
 	_ = l.conn.Raw(func(c any) error { return pgxConn(c).Close(ctx) })
 	l.drop()
-	return finalError{fmt.Errorf("roll back: %w", err)}
+	if ctx.Err() == nil {
+		rerr = errors.Join(errBroken, rerr)
+	}
+	return finalError{fmt.Errorf("%w; roll back: %w", err, rerr)}
 }
 
 // pgxConn is the connection below database/sql's.

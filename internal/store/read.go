@@ -26,8 +26,12 @@ func list[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, qu
 func listWithin[T any](ctx context.Context, most time.Duration, db *pool, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
 	rctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	rows, err := db.QueryContext(rctx, db.d.text(query), db.d.args(args)...)
-	all, err := collect(rows, err, scan)
+	var all []T
+	err := db.again(rctx, func() error {
+		rows, err := db.QueryContext(rctx, db.d.text(query), db.d.args(args)...)
+		all, err = collect(rows, err, scan)
+		return err
+	})
 	return all, db.noAnswer(ctx, rctx, err)
 }
 
@@ -35,7 +39,20 @@ func listWithin[T any](ctx context.Context, most time.Duration, db *pool, scan f
 func one[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, v *T, query string, args ...any) error {
 	rctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	return db.noAnswer(ctx, rctx, scan(db.QueryRowContext(rctx, db.d.text(query), db.d.args(args)...), v))
+	err := db.again(rctx, func() error { return scan(db.QueryRowContext(rctx, db.d.text(query), db.d.args(args)...), v) })
+	return db.noAnswer(ctx, rctx, err)
+}
+
+// readTries is how often a read is tried: a connection may have died since it was used last, and so may the next.
+const readTries = 3
+
+func (db *pool) again(ctx context.Context, read func() error) (err error) {
+	for range readTries {
+		if err = read(); err == nil || ctx.Err() != nil || !db.d.away(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // noAnswer says of a read that failed because its time was over, or because the database is not there, that this is so.

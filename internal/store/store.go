@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"time"
@@ -24,6 +25,8 @@ type Store struct {
 	reads  *pool
 	quick  *pool // for what every request needs: it never waits behind a query of the log
 	writer writer
+	admin  *sql.DB // changes PostgreSQL's partitions; nil on SQLite
+	shared bool    // other nodes write to the same database: what must be one for all is asked there
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -37,6 +40,7 @@ type writer interface {
 // Open opens the database, brings its schema up to date and starts the writer. It fails with ErrNewerSchema on a
 // database of a newer Peal.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
+	shared := cfg.URL != "" && cfg.Now == nil
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -50,14 +54,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.NodeID = "local"
 	}
 	if cfg.URL != "" {
-		return openPostgres(ctx, cfg)
+		return openPostgres(ctx, cfg, shared)
 	}
 	return openSQLite(ctx, cfg)
 }
 
 // Close finishes the writes that wait and closes the database.
 func (s *Store) Close() error {
-	return errors.Join(s.writer.stop(), s.reads.Close(), s.quick.Close())
+	errs := []error{s.writer.stop(), s.reads.Close(), s.quick.Close()}
+	if s.admin != nil {
+		errs = append(errs, s.admin.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // pingRoom is how many bytes a disk must still take to count as not full.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,23 +26,85 @@ const patience = time.Minute
 // URL gives the URL of an empty database, which is dropped at the end of the test. Without a server the test is skipped.
 func URL(t testing.TB) string {
 	t.Helper()
-	return create(t, "template0")
+	url := create(t, "template0")
+	t.Cleanup(func() { drop(t, url) })
+	return url
 }
 
-// From gives the URL of a database that is a copy of one which prepare made. That is made once for all tests of the same
-// name and version, and stays on the server.
-func From(t testing.TB, name, version string, prepare func(url string) error) string {
+// Pool lends databases with a schema to tests, one after the other: emptying one is quicker than making one.
+type Pool struct {
+	template string
+	mu       sync.Mutex
+	free     []string // URLs
+}
+
+// NewPool makes a pool of copies of a database that prepare makes. That is made once for all pools of the same name and
+// version, and stays on the server. Without a server the test is skipped.
+func NewPool(t testing.TB, name, version string, prepare func(url string) error) *Pool {
 	t.Helper()
 	server := serverURL(t)
 	sum := sha256.Sum256([]byte(name + "\x00" + version))
-	template := "peal_template_" + hex.EncodeToString(sum[:8])
+	p := &Pool{template: "peal_template_" + hex.EncodeToString(sum[:8])}
 	err := withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
-		return makeTemplate(ctx, conn, server, template, prepare)
+		return makeTemplate(ctx, conn, server, p.template, prepare)
 	})
 	if err != nil {
 		t.Fatalf("prepare the template of test databases: %v", err)
 	}
-	return create(t, template)
+	t.Cleanup(func() {
+		for _, url := range p.free {
+			drop(t, url)
+		}
+	})
+	return p
+}
+
+// URL gives the URL of a database that is the test's until it ends: with the template's tables, and without a row.
+func (p *Pool) URL(t testing.TB) string {
+	t.Helper()
+	url := p.take()
+	if url == "" {
+		url = create(t, p.template)
+	}
+	t.Cleanup(func() {
+		if err := withServer(url, empty); err != nil {
+			t.Errorf("empty the test database: %v", err)
+			drop(t, url)
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.free = append(p.free, url)
+	})
+	return url
+}
+
+func (p *Pool) take() (url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		url, p.free = p.free[n-1], p.free[:n-1]
+	}
+	return url
+}
+
+// empty deletes every row but those of the migrations, of tables that others refer to last.
+func empty(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT relname FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition
+		AND relnamespace = current_schema()::regnamespace AND relname <> 'goose_db_version'
+		ORDER BY (SELECT COUNT(*) FROM pg_constraint WHERE confrelid = c.oid), relname`)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	for _, name := range names {
+		b.Queue(`DELETE FROM ` + name)
+	}
+	return conn.SendBatch(ctx, b).Close()
 }
 
 // makeTemplate makes it under another name first: what has the name is whole.
@@ -73,21 +137,28 @@ func create(t testing.TB, template string) string {
 	id := make([]byte, 8)
 	rand.Read(id) // never fails since Go 1.24: it stops the program instead
 	name := "peal_test_" + hex.EncodeToString(id)
-	ask := func(query string) error {
-		return withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, query)
-			return err
-		})
-	}
-	if err := ask(`CREATE DATABASE ` + name + ` TEMPLATE ` + template); err != nil {
+	err := withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE `+template)
+		return err
+	})
+	if err != nil {
 		t.Fatalf("create a test database: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := ask(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
-			t.Errorf("drop the test database: %v", err)
-		}
-	})
 	return named(server, name)
+}
+
+func drop(t testing.TB, database string) {
+	t.Helper()
+	err := withServer(serverURL(t), func(ctx context.Context, conn *pgx.Conn) error {
+		u, err := url.Parse(database)
+		if err == nil {
+			_, err = conn.Exec(ctx, `DROP DATABASE `+strings.TrimPrefix(u.Path, "/")+` WITH (FORCE)`)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("drop the test database: %v", err)
+	}
 }
 
 func serverURL(t testing.TB) string {

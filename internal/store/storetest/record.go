@@ -15,6 +15,7 @@ func recordCases() []testCase {
 		{"an outcome changes nothing that is past it", recordPast},
 		{"who never called takes an interruption back", recordUncalled},
 		{"an outcome that is none is refused", recordNonsense},
+		{"foreign bytes do not stop a record", recordForeign},
 		{"a person resolves what is uncertain", resolveUncertain},
 		{"resolve refuses the rest", resolveRefused},
 	}
@@ -245,6 +246,17 @@ func recordNonsense(b *bundle) {
 	b.status(good, peal.Sending) // a call is written whole or not at all
 	b.status(d, peal.Sending)
 	b.record(b.attempt(in, peal.NewID(), peal.ClassAccepted, peal.Sent)) // of no row: nothing to do
+}
+
+// recordForeign: what a provider says may be no text at all. It must not be what keeps an outcome from being written.
+func recordForeign(b *bundle) {
+	in := b.integration("a")
+	d := b.accept(in)
+	b.claim(in, d.ID)
+	b.record(b.attempt(in, d.ID, peal.ClassPermanent, peal.Failed, func(a *peal.Attempt) { a.Outcome.Reason = "bad \xff and \x00 bytes" }))
+	b.status(d, peal.Failed)
+	f := b.fold(peal.Evidence{TenantID: "a", IntegrationID: in.ID, MessageKey: "k\x00\xfe", Status: peal.Read, Reason: "\xff"})
+	b.same("parked", f.Parked, []string{in.ID})
 }
 
 // uncertain takes a delivery there.

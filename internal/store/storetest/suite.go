@@ -118,6 +118,7 @@ type Store interface {
 	Reconciler
 	Log
 	Register
+	Keeper
 	Leases
 	Ping(ctx context.Context) error
 }
@@ -141,7 +142,7 @@ func Run(t *testing.T, open Open) {
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"isolation", isolationCases()},
-		{"leases", leaseCases()},
+		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
