@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 		c.validatePublicURL(),
 		c.validateKeys(),
 		c.validateNetworks(),
+		c.validateNats(),
 		named("log-level", oneOf(c.LogLevel, "debug", "info", "warn", "error")),
 		named("log-format", oneOf(c.LogFormat, "json", "text")),
 		named("drain-timeout", between(c.DrainTimeout, 0, maxDrain)),

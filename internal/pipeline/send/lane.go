@@ -26,6 +26,7 @@ type lane struct {
 	log     *slog.Logger
 	limit   *limiter
 	limitOf peal.Limit
+	owned   bool // the queue was taken over
 	calls   sync.WaitGroup
 
 	mu         sync.Mutex

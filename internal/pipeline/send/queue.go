@@ -10,6 +10,12 @@ import (
 
 // open opens the three lanes of an integration's queue as one feed, in which the more urgent goes first.
 func (l *lane) open(ctx context.Context, in *peal.Integration) (*pipeline.Feed, error) {
+	if !l.owned {
+		if err := l.cfg.Queues.TakeOver(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		l.owned = true
+	}
 	feeds := [3]*pipeline.Feed{}
 	stop := func() {
 		for _, f := range feeds {

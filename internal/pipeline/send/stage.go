@@ -34,6 +34,7 @@ type Records interface {
 // Queues give out jobs.
 type Queues interface {
 	OpenQueue(ctx context.Context, integrationID string, priority peal.Priority, prefetch int, ackWait time.Duration) (*pipeline.Feed, error)
+	TakeOver(ctx context.Context, integrationID string) error
 	Ensure(ctx context.Context, jobs []pipeline.Job) (added int, err error)
 	DropQueue(ctx context.Context, integrationID string) error
 }
