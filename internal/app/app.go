@@ -54,6 +54,7 @@ type App struct {
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
+	waker     atomic.Pointer[ledger.Ledger]
 }
 
 // Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
@@ -105,13 +106,35 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
 	}
-	a.stream, err = stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(a.cfg.Data, "broker"), Log: a.log, Lost: func() { a.ledger.Wake() }, Now: a.clock.Now,
-	})
-	if err != nil {
+	if a.stream, err = a.openBroker(ctx); err != nil {
 		return fmt.Errorf("open the broker: %w", err)
 	}
 	return nil
+}
+
+func (a *App) openBroker(ctx context.Context) (*stream.Stream, error) {
+	urls, err := a.cfg.NatsURLs()
+	if err != nil {
+		return nil, fmt.Errorf("PEAL_NATS_URL: %w", err)
+	}
+	node, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("this machine's name: %w", err)
+	}
+	return stream.Open(ctx, stream.Config{
+		Dir: filepath.Join(a.cfg.Data, "broker"), Node: node, Log: a.log, Lost: a.wake,
+		External: stream.External{
+			URLs: urls, Token: string(a.cfg.NatsToken), CredsFile: a.cfg.NatsCredsFile, CAFile: a.cfg.NatsCAFile,
+			CertFile: a.cfg.NatsCertFile, KeyFile: a.cfg.NatsKeyFile, Replicas: a.cfg.NatsStreams(),
+		},
+	})
+}
+
+// wake has the ledger look soon, if it is there yet: the broker is opened before it.
+func (a *App) wake() {
+	if l := a.waker.Load(); l != nil {
+		l.Wake()
+	}
 }
 
 // stages builds the pipeline and its doors.
@@ -120,6 +143,7 @@ func (a *App) stages(v *vault.Vault) {
 		Records: a.store, Jobs: a.stream, Integrations: a.directory, Metrics: a.metrics, Log: a.log, Every: a.cfg.LedgerEvery,
 		Now: a.clock.Now,
 	})
+	a.waker.Store(a.ledger)
 	a.send = send.New(send.Config{
 		Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,

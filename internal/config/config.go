@@ -31,6 +31,16 @@ type Config struct {
 	OperatorKey     Secret `kong:"-" env:"PEAL_OPERATOR_KEY" help:"API key of the installation's operator, who makes tenants: at least 24 characters. Required, here or by file."`
 	OperatorKeyFile string `name:"operator-key-file" env:"PEAL_OPERATOR_KEY_FILE" placeholder:"FILE" help:"File that holds the operator key."`
 
+	NatsURL       Secret `kong:"-" env:"PEAL_NATS_URL" help:"NATS cluster to use instead of the embedded broker: one or several URLs with commas between, such as nats://peal:password@nats1:4222,nats://peal:password@nats2:4222, or tls:// ones."`
+	NatsURLFile   string `name:"nats-url-file" env:"PEAL_NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URLs of the NATS cluster."`
+	NatsToken     Secret `kong:"-" env:"PEAL_NATS_TOKEN" help:"Token for the NATS cluster, where it wants one."`
+	NatsTokenFile string `name:"nats-token-file" env:"PEAL_NATS_TOKEN_FILE" placeholder:"FILE" help:"File that holds the token for the NATS cluster."`
+	NatsCredsFile string `name:"nats-creds-file" env:"PEAL_NATS_CREDS_FILE" placeholder:"FILE" help:"Credentials file of a NATS user, as nsc makes it."`
+	NatsCAFile    string `name:"nats-ca-file" env:"PEAL_NATS_CA_FILE" placeholder:"FILE" help:"Certificates of those who vouch for the NATS servers. Default: whom the system trusts."`
+	NatsCertFile  string `name:"nats-cert-file" env:"PEAL_NATS_CERT_FILE" placeholder:"FILE" help:"Certificate to show to the NATS servers; with its key."`
+	NatsKeyFile   string `name:"nats-key-file" env:"PEAL_NATS_KEY_FILE" placeholder:"FILE" help:"Key of that certificate."`
+	NatsReplicas  int    `name:"nats-replicas" env:"PEAL_NATS_REPLICAS" placeholder:"COUNT" help:"How many servers of the NATS cluster keep each stream. Default: 3; the embedded broker has 1."`
+
 	MetricsOpen          bool     `name:"metrics-open" env:"PEAL_METRICS_OPEN" help:"Answer /metrics without the operator key."`
 	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR" help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
 

@@ -37,12 +37,14 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSecretFile bounds what is read of a key's file, in bytes.
 const maxSecretFile = 4096
 
-// LoadSecrets fills MasterKey and OperatorKey, where they are not set, from lookup (the environment, then the
-// file) or from the files that MasterKeyFile and OperatorKeyFile name. Both ways at once for one key are refused.
+// LoadSecrets fills the secrets that are not set from lookup (the environment, then the file) or from the files that
+// MasterKeyFile and its like name. Both ways at once for one secret are refused.
 func (c *Config) LoadSecrets(lookup func(env string) (string, bool)) error {
 	return errors.Join(
 		loadSecret(&c.MasterKey, c.MasterKeyFile, "master-key", "PEAL_MASTER_KEY", lookup),
 		loadSecret(&c.OperatorKey, c.OperatorKeyFile, "operator-key", "PEAL_OPERATOR_KEY", lookup),
+		loadSecret(&c.NatsURL, c.NatsURLFile, "nats-url", "PEAL_NATS_URL", lookup),
+		loadSecret(&c.NatsToken, c.NatsTokenFile, "nats-token", "PEAL_NATS_TOKEN", lookup),
 	)
 }
 

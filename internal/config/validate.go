@@ -37,6 +37,7 @@ func (c *Config) Validate() error {
 		c.validatePublicURL(),
 		c.validateKeys(),
 		c.validateNetworks(),
+		c.validateNats(),
 		named("log-level", oneOf(c.LogLevel, "debug", "info", "warn", "error")),
 		named("log-format", oneOf(c.LogFormat, "json", "text")),
 		named("tenant-rate", between(c.TenantRate, 0, maxTenantRate)),

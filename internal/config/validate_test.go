@@ -19,6 +19,7 @@ func TestValidateAccepts(t *testing.T) {
 	c := valid()
 	c.PublicURL = "https://peal.example.com/base"
 	c.AllowPrivateNetworks = []string{"127.0.0.0/8"}
+	c.NatsURL, c.NatsReplicas, c.NatsCertFile, c.NatsKeyFile = "nats://a:b@one:4222, two,tls://c@[::1]:4222", 3, "cert", "key"
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -41,6 +42,14 @@ func TestValidateRefuses(t *testing.T) {
 		{func(c *Config) { c.OperatorKey = "tooshort" }, "it has 8 characters and must have at least 24"},
 		{func(c *Config) { c.OperatorKey += " x" }, "visible ASCII"},
 		{func(c *Config) { c.AllowPrivateNetworks = []string{"10.0.0.0/33"} }, "--allow-private-networks (PEAL_ALLOW_PRIVATE_NETWORKS): "},
+		{func(c *Config) { c.NatsURL = "nats://a:hush@b:1:2" }, "PEAL_NATS_URL (or --nats-url-file): URL 1 of 1 is not like nats://user:password@host:4222"},
+		{func(c *Config) { c.NatsURL = "nats://a:1, http://a:hush@b:2" }, "PEAL_NATS_URL (or --nats-url-file): URL 2 of 2 is not like"},
+		{func(c *Config) { c.NatsURL = "nats://a/b" }, "is not like"},
+		{func(c *Config) { c.NatsURL, c.NatsReplicas = "nats://a", 6 }, "--nats-replicas (PEAL_NATS_REPLICAS): 6 is out of bounds; use 1 to 5"},
+		{func(c *Config) { c.NatsReplicas = 3 }, "--nats-replicas (PEAL_NATS_REPLICAS): it is set and PEAL_NATS_URL is not"},
+		{func(c *Config) { c.NatsToken = "hush" }, "PEAL_NATS_TOKEN (or --nats-token-file): it is set and PEAL_NATS_URL is not"},
+		{func(c *Config) { c.NatsURL, c.NatsCertFile = "tls://a", "x" }, "--nats-cert-file (PEAL_NATS_CERT_FILE): it goes with --nats-key-file: set both"},
+		{func(c *Config) { c.NatsURL, c.NatsKeyFile = "tls://a", "x" }, "set both"},
 		{func(c *Config) { c.LogLevel = "loud" }, "--log-level (PEAL_LOG_LEVEL): \"loud\" is not known; use one of debug, info, warn, error"},
 		{func(c *Config) { c.LogFormat = "" }, "--log-format (PEAL_LOG_FORMAT): "},
 		{func(c *Config) { c.DrainTimeout = -time.Second }, "--drain-timeout (PEAL_DRAIN_TIMEOUT): -1s is out of bounds; use 0s to 1h0m0s"},
@@ -52,7 +61,7 @@ func TestValidateRefuses(t *testing.T) {
 		c := valid()
 		tt.set(&c)
 		err := c.Validate()
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("error %v, want one line with %q", err, tt.want)
 		}
 	}

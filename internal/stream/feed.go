@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,17 +46,17 @@ type puller struct {
 	s        *Stream
 	stream   string
 	consumer string
-	created  time.Time // of the consumer, by which it is told from another of the same name
-	batch    int       // how many messages may be on their way
-	subject  string    // where to ask
-	inbox    string    // the nth request is answered at inbox.n, and with messages
+	group    string // in whose name is asked; empty: in nobody's
+	batch    int    // how many messages may be on their way
+	subject  string // where to ask
+	inbox    string // the nth request is answered at inbox.n, and with messages
 	in       chan *nats.Msg
 	sub      *nats.Subscription
 	closed   chan struct{} // when the subscription is
 	quit     chan struct{}
 	out      chan pipeline.Message
 
-	asks  []ask // that are not yet answered in full, the oldest first
+	asks  []ask // that are not yet answered in full, in the order in which the broker serves them
 	asked uint64
 	gone  bool // the consumer is; what it gave out is another's now
 }
@@ -72,7 +73,7 @@ type ask struct {
 func (s *Stream) feed(cons jetstream.Consumer, batch, buffer int) (*pipeline.Feed, error) {
 	info := cons.CachedInfo()
 	p := &puller{
-		s: s, stream: info.Stream, consumer: info.Name, created: info.Created, batch: batch,
+		s: s, stream: info.Stream, consumer: info.Name, group: strings.Join(info.Config.PriorityGroups, ""), batch: batch,
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + info.Stream + "." + info.Name, inbox: s.conn.NewInbox(),
 		// Room for what was believed forgotten, asked for again, and then comes as well; and for signs of life.
 		in: make(chan *nats.Msg, 4*batch+64), closed: make(chan struct{}),
@@ -143,9 +144,7 @@ func (p *puller) run() error {
 // askForMore sees to it that there is always a request for messages at the broker, of at least half a batch.
 func (p *puller) askForMore() error {
 	now, left := time.Now(), 0
-	for len(p.asks) > 0 && now.After(p.asks[0].until) { // its answer was lost
-		p.asks = p.asks[1:]
-	}
+	p.asks = slices.DeleteFunc(p.asks, func(a ask) bool { return now.After(a.until) }) // whose answers were lost
 	for _, a := range p.asks {
 		left += a.left
 	}
@@ -157,7 +156,8 @@ func (p *puller) askForMore() error {
 		Batch     int           `json:"batch"`
 		Expires   time.Duration `json:"expires"`
 		Heartbeat time.Duration `json:"idle_heartbeat"`
-	}{p.batch - left, askFor, pulse})
+		Group     string        `json:"group,omitempty"`
+	}{p.batch - left, askFor, pulse, p.group})
 	if err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
@@ -171,12 +171,7 @@ func (p *puller) askForMore() error {
 // take handles what came: a message, or word of a request.
 func (p *puller) take(m *nats.Msg) error {
 	if !strings.HasPrefix(m.Subject, p.inbox) {
-		if len(p.asks) > 0 { // the broker serves its requests in their order
-			p.asks[0].left--
-			if p.asks[0].left == 0 {
-				p.asks = p.asks[1:]
-			}
-		}
+		p.came()
 		msg := message{m, p.s.conn}
 		select {
 		case p.out <- msg:
@@ -193,7 +188,7 @@ func (p *puller) take(m *nats.Msg) error {
 		return nil
 	}
 	what := m.Header.Get("Description")
-	if strings.Contains(what, "Consumer Deleted") {
+	if strings.Contains(what, "Consumer Deleted") || strings.Contains(what, "Invalid Priority Group") {
 		return errGone
 	}
 	// No responders, a new leader, a server that shuts down, and what newer servers may say: what was asked for will not
@@ -206,22 +201,28 @@ func (p *puller) take(m *nats.Msg) error {
 	return p.forget()
 }
 
+// came counts a message. The broker serves its requests by turns.
+func (p *puller) came() {
+	if len(p.asks) == 0 {
+		return
+	}
+	a := p.asks[0]
+	p.asks = p.asks[1:]
+	if a.left--; a.left > 0 {
+		p.asks = append(p.asks, a)
+	}
+}
+
 // over strikes a request out.
 func (p *puller) over(subject string) {
 	nth, err := strconv.ParseUint(subject[len(p.inbox)+1:], 10, 64)
 	if err != nil {
 		return
 	}
-	for i, a := range p.asks {
-		if a.nth == nth {
-			p.asks = append(p.asks[:i:i], p.asks[i+1:]...)
-			return
-		}
-	}
+	p.asks = slices.DeleteFunc(p.asks, func(a ask) bool { return a.nth == nth })
 }
 
-// forget strikes all requests out, when the broker seems to have done so. It fails if the consumer is no longer the one
-// that the feed was opened on.
+// forget strikes all requests out, when the broker seems to have done so. It fails if the consumer is no more.
 func (p *puller) forget() error {
 	p.asks = nil
 	if !p.s.conn.IsConnected() {
@@ -229,15 +230,12 @@ func (p *puller) forget() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.s.timeout)
 	defer cancel()
-	cons, err := p.s.js.Consumer(ctx, p.stream, p.consumer)
-	switch {
+	switch _, err := p.s.js.Consumer(ctx, p.stream, p.consumer); {
 	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
 		return errGone
 	case err != nil: // the broker is choosing its leaders
 		p.s.log.Debug("consumer not asked", "consumer", p.consumer, "error", err)
 		return p.pause()
-	case !cons.CachedInfo().Created.Equal(p.created):
-		return errGone
 	}
 	return nil
 }
@@ -256,8 +254,45 @@ func (p *puller) pause() error {
 	}
 }
 
-// end gives back what is on its way: what the broker has sent comes before its answer that it will send no more.
+// end gives back what is on its way.
 func (p *puller) end() {
+	if p.s.server != nil || p.gone || len(p.asks) == 0 || !p.s.linger(p.outlast) {
+		p.leave()
+	}
+}
+
+// outlast gives back what still comes, until the broker owes no more. In a cluster the servers learn one after the other
+// that somebody has left, and one that does not know yet would send messages to nobody: they would be out until their
+// time is over.
+func (p *puller) outlast(closing <-chan struct{}) {
+	defer p.leave()
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
+	for len(p.asks) > 0 {
+		quiet.Reset(silence)
+		select {
+		case m := <-p.in:
+			switch {
+			case !strings.HasPrefix(m.Subject, p.inbox):
+				p.came()
+				p.giveBackRaw(m)
+			case m.Header.Get("Status") == "408":
+				p.over(m.Subject)
+			case m.Header.Get("Status") != "100":
+				return
+			}
+		case <-quiet.C:
+			return
+		case <-p.closed:
+			return
+		case <-closing:
+			return
+		}
+	}
+}
+
+// leave unsubscribes: what the broker has sent comes before its answer that it will send no more.
+func (p *puller) leave() {
 	if !p.s.conn.IsConnected() || p.sub.Drain() != nil {
 		if err := p.sub.Unsubscribe(); err != nil {
 			p.s.log.Debug("feed not unsubscribed; its connection is gone", "error", err)

@@ -34,7 +34,7 @@ func (m withCluster) Run() int {
 func TestMain(m *testing.M) { goleak.VerifyTestMain(withCluster{m}) }
 
 // patience is how long a test waits for what is to come. It is long, for the machine may be busy; nothing waits it out.
-const patience = 45 * time.Second
+const patience = 100 * time.Second
 
 // columns runs a test over the embedded broker and over a cluster. Whatever open gives is of the same broker: the embedded
 // one must be closed before it is opened again.

@@ -2,9 +2,11 @@ package stream
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,23 +25,45 @@ const (
 // over, are in the caller's hands and not yet taken from the feed; a job that is not acknowledged within ackWait is given
 // out again. Without anybody who takes them jobs wait. The feed ends when its consumer is gone; then open it again.
 //
-// Whose turn it is the broker does not know: the owner of an integration's queue is settled elsewhere, and a new one
-// calls TakeOver first.
+// Whose turn it is, is settled elsewhere; a new owner calls TakeOver first. The broker only sees to it that nobody joins in
+// unnoticed: while another Stream has the lane it fails with ErrOwned, and the feeds of a former owner end.
 func (s *Stream) OpenQueue(ctx context.Context, integrationID string, lane peal.Priority, prefetch int, ackWait time.Duration) (*pipeline.Feed, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
+	name := queueName(integrationID, lane)
 	// The consumer's state is kept in memory: what was acknowledged has left the work queue, and what was not is to be
 	// given out again after a restart at once, not when ackWait is over.
-	cons, err := s.js.CreateOrUpdateConsumer(ctx, pipeline.Deliveries, jetstream.ConsumerConfig{
-		Durable: queueName(integrationID, lane), FilterSubject: pipeline.DeliverFilter(integrationID, pipeline.Partition, lane),
+	cfg := jetstream.ConsumerConfig{
+		Durable: name, FilterSubject: pipeline.DeliverFilter(integrationID, pipeline.Partition, lane),
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: jobsInHand, MemoryStorage: true,
-	})
+		// Requests name the owner as their group, and the broker refuses those of any other. The policy does nothing else
+		// to requests that set no bounds.
+		PriorityPolicy: jetstream.PriorityPolicyOverflow, PriorityGroups: []string{s.ownerOf(integrationID)},
+	}
+	cons, err := s.js.Consumer(ctx, pipeline.Deliveries, name)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		cons, err = s.js.CreateConsumer(ctx, pipeline.Deliveries, cfg)
+	case err == nil && !slices.Equal(cons.CachedInfo().Config.PriorityGroups, cfg.PriorityGroups):
+		err = jetstream.ErrConsumerExists
+	case err == nil && cons.CachedInfo().Config.AckWait != ackWait:
+		cons, err = s.js.UpdateConsumer(ctx, pipeline.Deliveries, cfg)
+	}
+	if errors.Is(err, jetstream.ErrConsumerExists) {
+		return nil, ErrOwned
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make consumer: %w", err)
 	}
 	buffer := min(prefetch/2, maxBuffer)
 	return s.feed(cons, prefetch-buffer, buffer)
 }
+
+// ownerSize is how long the broker lets a group's name be.
+const ownerSize = 16
+
+// ErrOwned says that another Stream has the lane: TakeOver, if that is due.
+var ErrOwned = errors.New("another node has this queue")
 
 func queueName(integrationID string, lane peal.Priority) string {
 	return fmt.Sprintf("send-%s-%d-%s", integrationID, pipeline.Partition, lane)
@@ -50,6 +74,9 @@ func queueName(integrationID string, lane peal.Priority) string {
 func (s *Stream) TakeOver(ctx context.Context, integrationID string) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
+	s.mu.Lock()
+	delete(s.owner, integrationID) // from now on it has another name
+	s.mu.Unlock()
 	for _, lane := range peal.Priorities() {
 		err := s.js.DeleteConsumer(ctx, pipeline.Deliveries, queueName(integrationID, lane))
 		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -57,6 +84,18 @@ func (s *Stream) TakeOver(ctx context.Context, integrationID string) error {
 		}
 	}
 	return nil
+}
+
+// ownerOf is the name in which an integration's queue is asked for jobs: of this Stream, and since it took over last.
+func (s *Stream) ownerOf(integrationID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, ok := s.owner[integrationID]
+	if !ok {
+		name = rand.Text()[:ownerSize]
+		s.owner[integrationID] = name
+	}
+	return name
 }
 
 // DropQueue forgets the queue of a deleted integration, with the jobs that stand in it.

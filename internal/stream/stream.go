@@ -39,8 +39,11 @@ type Stream struct {
 	failed     atomic.Int64 // publishes that nobody was told of yet
 	lastFailed atomic.Int64 // when somebody was told, in nanoseconds
 
-	mu    sync.Mutex
-	again chan struct{} // closed when the connection is back
+	mu        sync.Mutex
+	again     chan struct{}     // closed when the connection is back
+	owner     map[string]string // by integration: in whose name its queue is asked for jobs
+	lingering sync.WaitGroup    // feeds that have stopped and are still owed messages
+	closing   chan struct{}
 
 	look   sync.Mutex // over what Ready has seen last
 	seen   error
@@ -58,7 +61,10 @@ func Open(ctx context.Context, cfg Config) (_ *Stream, err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Stream{log: cfg.Log, lost: cfg.Lost, now: cfg.Now, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{})}
+	s := &Stream{
+		log: cfg.Log, lost: cfg.Lost, now: cfg.Now, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{}),
+		owner: map[string]string{}, closing: make(chan struct{}),
+	}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -80,9 +86,14 @@ func Open(ctx context.Context, cfg Config) (_ *Stream, err error) {
 
 // Close lets go of the broker, and stops it when it is embedded. What was handed to it before is with it then.
 func (s *Stream) Close() {
-	if !s.closed.CompareAndSwap(false, true) {
+	s.mu.Lock()
+	first := s.closed.CompareAndSwap(false, true)
+	s.mu.Unlock()
+	if !first {
 		return
 	}
+	close(s.closing)
+	s.lingering.Wait()
 	if s.conn != nil {
 		if s.conn.IsConnected() {
 			if err := s.conn.FlushTimeout(s.timeout); err != nil {
@@ -148,4 +159,15 @@ func (s *Stream) reconnect() {
 	defer s.mu.Unlock()
 	close(s.again)
 	s.again = make(chan struct{})
+}
+
+// linger runs what goes on after a feed has stopped, until Close at most; false when that has come.
+func (s *Stream) linger(run func(closing <-chan struct{})) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return false
+	}
+	s.lingering.Go(func() { run(s.closing) })
+	return true
 }

@@ -102,6 +102,7 @@ func (l *lane) own(ctx context.Context) {
 		l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(0)
 		if err := l.serve(ctx, in); err != nil && ctx.Err() == nil {
 			l.log.Warn("queue interrupted", "error", err)
+			tookOver = false // a former owner may have come back to it
 			sleep(ctx, afterError)
 		}
 	}

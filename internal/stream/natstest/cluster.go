@@ -206,16 +206,18 @@ func (c *Cluster) Kill(i int) {
 	}
 }
 
-// Restart starts a killed server on its files and its ports, and returns when it is part of the cluster again.
-func (c *Cluster) Restart(t testing.TB, i int) {
+// Restart starts killed servers on their files and their ports, and returns when they are part of the cluster again.
+func (c *Cluster) Restart(t testing.TB, which ...int) {
 	t.Helper()
-	c.mu.Lock()
-	err := c.start(i)
-	c.mu.Unlock()
-	if err == nil {
-		err = c.wait("a server that is back", c.whole)
+	for _, i := range which {
+		c.mu.Lock()
+		err := c.start(i)
+		c.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
+	if err := c.wait("a cluster that is whole again", c.whole); err != nil {
 		t.Fatal(err)
 	}
 }
