@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"peal/internal/clock"
 	"peal/internal/config"
 	"peal/internal/httpapi"
 	"peal/internal/integration"
+	"peal/internal/lease"
 	"peal/internal/metrics"
 	"peal/internal/netguard"
+	"peal/internal/peal"
 	"peal/internal/pipeline/accept"
 	"peal/internal/pipeline/ledger"
 	"peal/internal/pipeline/route"
@@ -39,6 +39,8 @@ type App struct {
 	log       *slog.Logger
 	metrics   *metrics.Metrics
 	clock     *clock.Clock
+	node      peal.Node
+	leases    *lease.Keeper
 	lock      *os.File
 	store     *store.Store
 	stream    *stream.Stream
@@ -61,6 +63,7 @@ type App struct {
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
 	a := &App{cfg: cfg, log: log, metrics: metrics.New(), clock: clock.New(clock.Config{Log: log})}
 	a.metrics.WatchClock(a.clock.Off)
+	a.node = thisNode(cfg.NodeRoles(), true)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -85,6 +88,13 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
 	a.service = integration.NewService(a.directory, a.store, a.clock.Now)
 	a.service.HandTo(a.stream)
+	a.directory.OnWrite(a.stream.Changed)
+	a.stream.OnChange(func(ctx context.Context) {
+		if err := a.directory.Reload(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("integrations not read; going on with what is known", "error", err)
+		}
+	})
+	a.leases = lease.New(lease.Config{Records: a.store, Node: a.node, Log: log})
 	if err := a.directory.Reload(ctx); err != nil {
 		return nil, err
 	}
@@ -101,7 +111,7 @@ func (a *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, Log: a.log, Now: a.clock.Now,
+		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, NodeID: a.node.ID, Log: a.log, Now: a.clock.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
@@ -117,12 +127,8 @@ func (a *App) openBroker(ctx context.Context) (*stream.Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PEAL_NATS_URL: %w", err)
 	}
-	node, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("this machine's name: %w", err)
-	}
 	return stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(a.cfg.Data, "broker"), Node: node, Log: a.log, Lost: a.wake,
+		Dir: filepath.Join(a.cfg.Data, "broker"), Node: a.node.ID, Log: a.log, Lost: a.wake, Now: a.clock.Now,
 		External: stream.External{
 			URLs: urls, Token: string(a.cfg.NatsToken), CredsFile: a.cfg.NatsCredsFile, CAFile: a.cfg.NatsCAFile,
 			CertFile: a.cfg.NatsCertFile, KeyFile: a.cfg.NatsKeyFile, Replicas: a.cfg.NatsStreams(),
@@ -145,7 +151,7 @@ func (a *App) stages(v *vault.Vault) {
 	})
 	a.waker.Store(a.ledger)
 	a.send = send.New(send.Config{
-		Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
+		Own: a.own, Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
@@ -157,7 +163,7 @@ func (a *App) stages(v *vault.Vault) {
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
-	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
+	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Nodes: func() int { return a.leases.Count(peal.RoleAccept) }, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
 	a.queues = accept.NewQueues(accept.QueuesConfig{Waiting: a.store, Accounts: a.directory, Log: a.log, Now: a.clock.Now})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
@@ -208,17 +214,6 @@ func (a *App) ready(ctx context.Context) (r httpapi.Readiness) {
 		a.log.Warn("the broker is away", "error", err)
 	}
 	return r
-}
-
-// Run runs all stages until ctx ends; then it lets them finish what they have begun, and returns.
-func (a *App) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, stage := range []interface {
-		Run(ctx context.Context) error
-	}{a.directory, a.ledger, a.send, a.folder, a.checker, a.quotas, a.queues} {
-		g.Go(func() error { return stage.Run(ctx) })
-	}
-	return g.Wait()
 }
 
 // Close closes broker and records. Call it when Run has returned, or to give up on it.

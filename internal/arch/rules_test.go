@@ -13,7 +13,7 @@ import (
 func rows() [][]string {
 	return [][]string{
 		{
-			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard", "internal/store/pgtest",
+			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard", "internal/store/pgtest", "internal/stream/natstest",
 			"internal/metrics", "internal/arch", "internal/clock",
 		},
 		{"client", "internal/pipeline", "internal/provider"},

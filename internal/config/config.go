@@ -26,6 +26,8 @@ type Config struct {
 	Data      string `name:"data" env:"PEAL_DATA" default:"peal-data" placeholder:"DIR" help:"Folder of the database and the broker; made when it is not there."`
 	PublicURL string `name:"public-url" env:"PEAL_PUBLIC_URL" placeholder:"URL" help:"Where providers reach this server, the base of webhook URLs. Default: http:// and the address listened on."`
 
+	Roles []string `name:"roles" env:"PEAL_ROLES" placeholder:"ROLE" help:"What this process does: accept, route, send, track. Default: all. With fewer, PEAL_DATABASE_URL and PEAL_NATS_URL name what it shares with the others."`
+
 	MasterKey       Secret `kong:"-" env:"PEAL_MASTER_KEY" help:"Key that seals the integrations' credentials: 32 bytes as base64 or hex, such as openssl rand -base64 32 makes. Required, here or by file."`
 	MasterKeyFile   string `name:"master-key-file" env:"PEAL_MASTER_KEY_FILE" placeholder:"FILE" help:"File that holds the master key."`
 	OperatorKey     Secret `kong:"-" env:"PEAL_OPERATOR_KEY" help:"API key of the installation's operator, who makes tenants: at least 24 characters. Required, here or by file."`

@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		named("listen", listenAddress(c.Listen)),
 		c.validateDebugListen(),
+		c.validateRoles(),
 		named("data", require(c.Data, "name a folder")),
 		c.validatePublicURL(),
 		c.validateKeys(),

@@ -44,6 +44,7 @@ type Directory struct {
 	log     *slog.Logger
 	view    atomic.Pointer[view]
 	reload  sync.Mutex
+	tell    func() // the other nodes, of what was changed here
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after every change
@@ -51,13 +52,16 @@ type Directory struct {
 
 // NewDirectory makes a directory of the given kinds.
 func NewDirectory(records Records, v *vault.Vault, kinds []provider.Kind, log *slog.Logger) *Directory {
-	d := &Directory{records: records, vault: v, kinds: map[string]provider.Kind{}, log: log, changed: make(chan struct{})}
+	d := &Directory{records: records, vault: v, kinds: map[string]provider.Kind{}, log: log, changed: make(chan struct{}), tell: func() {}}
 	for _, k := range kinds {
 		d.kinds[k.Name()] = k
 	}
 	d.view.Store(&view{})
 	return d
 }
+
+// OnWrite names who is told of what this process has changed in the records: the other nodes are to read them again.
+func (d *Directory) OnWrite(tell func()) { d.tell = tell }
 
 // Kind gives the kind of that name.
 func (d *Directory) Kind(name string) (provider.Kind, bool) {
@@ -222,6 +226,7 @@ func (d *Directory) Pause(ctx context.Context, id string, version int64, p *peal
 	if _, err := d.records.SetPause(ctx, id, version, p); err != nil {
 		return fmt.Errorf("record pause: %w", err)
 	}
+	d.tell()
 	return nil
 }
 

@@ -140,6 +140,7 @@ func (s *Service) Delete(ctx context.Context, tenantID, ref string) error {
 	if _, err := s.writer.DeleteIntegration(ctx, tenantID, in.ID); err != nil {
 		return err
 	}
+	s.tell()
 	return s.Reload(ctx)
 }
 
@@ -175,6 +176,7 @@ func (s *Service) resumed(ctx context.Context, id string) (*peal.Integration, er
 }
 
 func (s *Service) reread(ctx context.Context, id string) (*peal.Integration, error) {
+	s.tell()
 	if err := s.Reload(ctx); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type Stream struct {
 	js       jetstream.JetStream
 	log      *slog.Logger
 	lost     func()
+	changed  func(ctx context.Context) // see OnChange
 	now      func() time.Time
 	replicas int
 	timeout  time.Duration // of a request

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"peal/internal/lease"
+	"peal/internal/peal"
+	"peal/internal/pipeline/send"
+)
+
+// soleNode is the name of the one node that a data folder has: the folder's lock sees to that. So what it owned before a
+// restart is its own at once.
+const soleNode = "local"
+
+// thisNode is this process as the others know it. Where there may be others each start has a name of its own: two that
+// shared one would both believe that they are the owner.
+func thisNode(roles []string, alone bool) peal.Node {
+	n := peal.Node{ID: soleNode, Roles: roles, Version: Version, StartedAt: time.Now()}
+	if !alone {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "node"
+		}
+		id := make([]byte, 4)
+		rand.Read(id) // never fails since Go 1.24: it stops the program instead
+		n.ID = host + "-" + hex.EncodeToString(id)
+	}
+	return n
+}
+
+// has tells whether this node has the role.
+func (a *App) has(role string) bool { return slices.Contains(a.node.Roles, role) }
+
+// own waits until this node is the owner of an integration's queue.
+func (a *App) own(ctx context.Context, integrationID string) (send.Lease, error) {
+	return a.leases.Hold(ctx, "integration:"+integrationID, peal.RoleSend)
+}
+
+// stage is something that runs until it is told to stop.
+type stage interface {
+	Run(ctx context.Context) error
+}
+
+// alone is a stage that only one node may run at a time.
+type alone struct {
+	stage
+	leases *lease.Keeper
+	name   string
+}
+
+// Run runs the stage while this node has its lease.
+func (a alone) Run(ctx context.Context) error {
+	return a.leases.Alone(ctx, "task:"+a.name, peal.RoleTrack, a.stage.Run)
+}
+
+// stagesOf are what this node's roles ask for.
+func (a *App) stagesOf() []stage {
+	all := []stage{a.directory, a.stream}
+	if a.has(peal.RoleAccept) {
+		all = append(all, a.quotas, a.queues)
+	}
+	if a.has(peal.RoleSend) {
+		all = append(all, a.send)
+	}
+	if a.has(peal.RoleTrack) {
+		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"})
+	}
+	return all
+}
+
+// leaveTime bounds what a stopping node takes to tell the others.
+const leaveTime = 2 * time.Second
+
+// Run runs this node's stages until ctx ends; then it lets them finish what they have begun, and returns. Its leases it
+// keeps until then: while a call is in the air nobody else may send over the same integration.
+func (a *App) Run(ctx context.Context) error {
+	kctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	kept := make(chan error, 1)
+	go func() { kept <- a.leases.Run(kctx) }()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range a.stagesOf() {
+		g.Go(func() error { return s.Run(ctx) })
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+		defer cancel()
+		if err := a.leases.Leave(lctx); err != nil {
+			a.log.Warn("the other nodes were not told that this one leaves; they find out", "error", err)
+		}
+		return nil
+	})
+	err := g.Wait()
+	stop()
+	<-kept
+	return err
+}
