@@ -60,7 +60,7 @@ func wrongMembers() []wrong {
 	return []wrong{
 		{"unknown channel", with(`"channel":"sms"`), "channel", "invalid"},
 		{"unknown integration", `{"recipient":{"phone":"PHONE"},"integration":"nope","content":{"text":"hi"}}`, "integration", "not_found"},
-		{"unknown field", with(`"priority":1`), "priority", "unknown"},
+		{"unknown field", with(`"urgency":1`), "urgency", "unknown"},
 		{"field twice", with(`"integration":"wa"`), "integration", "duplicate"},
 		{"field in other case", with(`"TTL":"1h"`), "TTL", "unknown"},
 		{"event without type", with(`"event":{"occurred_at":"2026-11-21T09:30:00Z"}`), "event.type", "invalid"},
