@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -50,6 +51,7 @@ type App struct {
 	send      *send.Stage
 	folder    *track.Folder
 	checker   *track.Checker
+	retainer  *track.Retainer
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
@@ -99,9 +101,7 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if a.lock, err = lockFolder(a.cfg.Data); err != nil {
 		return err
 	}
-	a.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, Log: a.log, Now: a.clock.Now,
-	})
+	a.store, err = store.Open(ctx, records(&a.cfg, a.log, a.clock.Now))
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
 	}
@@ -112,6 +112,13 @@ func (a *App) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("open the broker: %w", err)
 	}
 	return nil
+}
+
+// records says where they are kept.
+func records(cfg *config.Config, log *slog.Logger, now func() time.Time) store.Config {
+	return store.Config{
+		Path: filepath.Join(cfg.Data, "peal.db"), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue, Log: log, Now: now,
+	}
 }
 
 // stages builds the pipeline and its doors.
@@ -132,6 +139,7 @@ func (a *App) stages(v *vault.Vault) {
 		Integrations: a.directory, Checks: a.store, Folder: a.folder, Transport: a.transport, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
+	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
 	a.queues = accept.NewQueues(accept.QueuesConfig{Waiting: a.store, Accounts: a.directory, Log: a.log, Now: a.clock.Now})
 	a.api = httpapi.New(httpapi.Config{
@@ -190,7 +198,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, stage := range []interface {
 		Run(ctx context.Context) error
-	}{a.directory, a.ledger, a.send, a.folder, a.checker, a.quotas, a.queues} {
+	}{a.directory, a.ledger, a.send, a.folder, a.checker, a.retainer, a.quotas, a.queues} {
 		g.Go(func() error { return stage.Run(ctx) })
 	}
 	return g.Wait()

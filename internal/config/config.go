@@ -31,6 +31,10 @@ type Config struct {
 	OperatorKey     Secret `kong:"-" env:"PEAL_OPERATOR_KEY" help:"API key of the installation's operator, who makes tenants: at least 24 characters. Required, here or by file."`
 	OperatorKeyFile string `name:"operator-key-file" env:"PEAL_OPERATOR_KEY_FILE" placeholder:"FILE" help:"File that holds the operator key."`
 
+	DatabaseURL     Secret        `kong:"-" env:"PEAL_DATABASE_URL" help:"PostgreSQL database for the records, such as postgres://peal:password@db.internal:5432/peal. Default: a SQLite file in the data folder."`
+	DatabaseURLFile string        `name:"database-url-file" env:"PEAL_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database's URL."`
+	Retention       time.Duration `name:"retention" env:"PEAL_RETENTION" default:"2160h" placeholder:"DURATION" help:"How long notifications and deliveries are kept after they were accepted; what is in flight and dead letters stay longer. 0: for ever."`
+
 	MetricsOpen          bool     `name:"metrics-open" env:"PEAL_METRICS_OPEN" help:"Answer /metrics without the operator key."`
 	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR" help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
 

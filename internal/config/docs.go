@@ -23,7 +23,7 @@ func Markdown() string {
 
 ` + "`peal serve`" + ` takes each setting as a flag, as an environment variable, or from a file that ` + "`--config FILE`" + ` or
 ` + "`PEAL_CONFIG`" + ` names. A flag wins over the environment, the environment over the file, the file over the default.
-The two keys have no flag, for a command line can be read by everyone on the machine.
+The two keys and the database's URL have no flag, for a command line can be read by everyone on the machine.
 
 The file has lines such as ` + "`PEAL_LISTEN=0.0.0.0:7325`" + `, as systemd's ` + "`EnvironmentFile`" + ` has them: blank lines and
 lines that begin with ` + "`#`" + ` are skipped, a value may stand in quotes. Unknown keys are refused.

@@ -37,13 +37,19 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // maxSecretFile bounds what is read of a key's file, in bytes.
 const maxSecretFile = 4096
 
-// LoadSecrets fills MasterKey and OperatorKey, where they are not set, from lookup (the environment, then the
-// file) or from the files that MasterKeyFile and OperatorKeyFile name. Both ways at once for one key are refused.
+// LoadSecrets fills MasterKey, OperatorKey and DatabaseURL, where they are not set, from lookup (the environment, then the
+// file) or from the files that their File fields name. Both ways at once for one key are refused.
 func (c *Config) LoadSecrets(lookup func(env string) (string, bool)) error {
 	return errors.Join(
+		c.LoadDatabaseURL(lookup),
 		loadSecret(&c.MasterKey, c.MasterKeyFile, "master-key", "PEAL_MASTER_KEY", lookup),
 		loadSecret(&c.OperatorKey, c.OperatorKeyFile, "operator-key", "PEAL_OPERATOR_KEY", lookup),
 	)
+}
+
+// LoadDatabaseURL fills DatabaseURL alone, as LoadSecrets does, for what needs the records and no key.
+func (c *Config) LoadDatabaseURL(lookup func(env string) (string, bool)) error {
+	return loadSecret(&c.DatabaseURL, c.DatabaseURLFile, "database-url", "PEAL_DATABASE_URL", lookup)
 }
 
 func loadSecret(s *Secret, file, flag, env string, lookup func(string) (string, bool)) error {
