@@ -51,12 +51,7 @@ type configFlags config.Config
 // complete adds the secrets to the configuration that the flags gave, and checks the whole.
 func (f *configFile) complete(flags configFlags) (config.Config, error) {
 	cfg := config.Config(flags)
-	err := cfg.LoadSecrets(func(env string) (string, bool) {
-		if v, ok := os.LookupEnv(env); ok {
-			return v, true
-		}
-		return f.values.Lookup(env)
-	})
+	err := cfg.LoadSecrets(f.lookup)
 	if err == nil {
 		err = cfg.Validate()
 	}
@@ -64,4 +59,12 @@ func (f *configFile) complete(flags configFlags) (config.Config, error) {
 		return cfg, usagef("the configuration is wrong:\n%w", err)
 	}
 	return cfg, nil
+}
+
+// lookup finds a setting in the environment, else in the file.
+func (f *configFile) lookup(env string) (string, bool) {
+	if v, ok := os.LookupEnv(env); ok {
+		return v, true
+	}
+	return f.values.Lookup(env)
 }

@@ -25,6 +25,8 @@ type cli struct {
 	Dev   DevCmd   `cmd:"" group:"server" help:"Try Peal: everything in one process, with an emulated provider."`
 	Serve ServeCmd `cmd:"" group:"server" help:"Run the server."`
 
+	Migrate MigrateCmd `cmd:"" group:"server" help:"Bring the database's schema up to date."`
+
 	Send        SendCmd        `cmd:"" group:"client" help:"Send a notification, or many from a file."`
 	Log         LogCmd         `cmd:"" group:"client" help:"Look at the log of deliveries."`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"peal/internal/store/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +42,12 @@ func TestMain(m *testing.M) {
 //	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
 func TestScripts(t *testing.T) {
 	freeAddress := freeAddresses()
+	postgres := "" // the URL of an empty database
+	if os.Getenv(pgtest.Variable) != "" {
+		postgres = pgtest.URL(t)
+	}
 	testscript.Run(t, testscript.Params{
+		Condition:           func(cond string) (bool, error) { return cond == "postgres" && postgres != "", nil },
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -51,6 +58,7 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, address)
 			}
+			env.Setenv("POSTGRES_URL", postgres)
 			env.Setenv("TZ", "UTC")
 			env.Setenv("COLUMNS", "100")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each process would rest a second before it ends

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"peal/internal/clock"
 	"peal/internal/config"
@@ -52,6 +53,7 @@ type App struct {
 	send      *send.Stage
 	folder    *track.Folder
 	checker   *track.Checker
+	retainer  *track.Retainer
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
@@ -63,7 +65,7 @@ type App struct {
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
 	a := &App{cfg: cfg, log: log, metrics: metrics.New(), clock: clock.New(clock.Config{Log: log})}
 	a.metrics.WatchClock(a.clock.Off)
-	a.node = thisNode(cfg.NodeRoles(), true)
+	a.node = thisNode(cfg.NodeRoles(), cfg.DatabaseURL == "")
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -104,17 +106,20 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 
 // openData locks the data folder and opens the records and the broker in it.
 func (a *App) openData(ctx context.Context) (err error) {
-	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+	if a.cfg.DatabaseURL == "" || a.cfg.NatsURL == "" { // else there is nothing to keep here
+		if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
+			return fmt.Errorf("make the data folder: %w", err)
+		}
+		if a.lock, err = lockFolder(a.cfg.Data); err != nil {
+			return err
+		}
 	}
-	if a.lock, err = lockFolder(a.cfg.Data); err != nil {
-		return err
-	}
-	a.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(a.cfg.Data, "peal.db"), Queue: a.cfg.AcceptQueue, NodeID: a.node.ID, Log: a.log, Now: a.clock.Now,
-	})
+	a.store, err = store.Open(ctx, records(&a.cfg, a.node.ID, a.log, a.clock.Now))
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
+	}
+	if err := a.join(ctx); err != nil {
+		return err
 	}
 	if a.stream, err = a.openBroker(ctx); err != nil {
 		return fmt.Errorf("open the broker: %w", err)
@@ -143,6 +148,14 @@ func (a *App) wake() {
 	}
 }
 
+// records says where they are kept.
+func records(cfg *config.Config, node string, log *slog.Logger, now func() time.Time) store.Config {
+	return store.Config{
+		Path: filepath.Join(cfg.Data, "peal.db"), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue,
+		NodeID: node, Log: log, Now: now,
+	}
+}
+
 // stages builds the pipeline and its doors.
 func (a *App) stages(v *vault.Vault) {
 	a.ledger = ledger.New(ledger.Config{
@@ -163,6 +176,7 @@ func (a *App) stages(v *vault.Vault) {
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
+	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Nodes: func() int { return a.leases.Count(peal.RoleAccept) }, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
 	a.queues = accept.NewQueues(accept.QueuesConfig{Waiting: a.store, Accounts: a.directory, Log: a.log, Now: a.clock.Now})
 	a.api = httpapi.New(httpapi.Config{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -33,6 +35,50 @@ func thisNode(roles []string, alone bool) peal.Node {
 		n.ID = host + "-" + hex.EncodeToString(id)
 	}
 	return n
+}
+
+// ownBroker is what a node with an embedded broker adds to its roles: it cannot share its jobs with others.
+const ownBroker = "broker"
+
+// joinTime is how long a starting node waits for one that it cannot live beside to be heard of no more: it may have died
+// just now.
+const joinTime = 15 * time.Second
+
+// join shows the other nodes of a shared database that this one is there. Nodes share one broker; where this node or
+// another has its own, only one may be.
+func (a *App) join(ctx context.Context) error {
+	if a.cfg.DatabaseURL == "" {
+		return nil // the folder's lock has seen to it
+	}
+	embedded := a.cfg.NatsURL == ""
+	if embedded {
+		a.node.Roles = append(slices.Clone(a.node.Roles), ownBroker)
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		nodes, err := a.store.Beat(ctx, a.node, lease.TTL)
+		if err != nil {
+			return fmt.Errorf("join the other nodes: %w", err)
+		}
+		other := slices.IndexFunc(nodes, func(n peal.Node) bool {
+			return n.ID != a.node.ID && (embedded || slices.Contains(n.Roles, ownBroker))
+		})
+		if other < 0 {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			err := fmt.Errorf("the node %s serves this database, too, and one of the two has an embedded broker: nodes that share a database "+
+				"share a NATS cluster; give each of them PEAL_NATS_URL, or stop the other", nodes[other].ID)
+			lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+			defer cancel()
+			return errors.Join(err, a.store.Leave(lctx, a.node.ID))
+		}
+	}
 }
 
 // has tells whether this node has the role.
@@ -70,7 +116,8 @@ func (a *App) stagesOf() []stage {
 		all = append(all, a.send)
 	}
 	if a.has(peal.RoleTrack) {
-		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"})
+		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"},
+			alone{a.retainer, a.leases, "retention"})
 	}
 	return all
 }

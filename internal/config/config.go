@@ -33,6 +33,10 @@ type Config struct {
 	OperatorKey     Secret `kong:"-" env:"PEAL_OPERATOR_KEY" help:"API key of the installation's operator, who makes tenants: at least 24 characters. Required, here or by file."`
 	OperatorKeyFile string `name:"operator-key-file" env:"PEAL_OPERATOR_KEY_FILE" placeholder:"FILE" help:"File that holds the operator key."`
 
+	DatabaseURL     Secret        `kong:"-" env:"PEAL_DATABASE_URL" help:"PostgreSQL database for the records, such as postgres://peal:password@db.internal:5432/peal. Default: a SQLite file in the data folder."`
+	DatabaseURLFile string        `name:"database-url-file" env:"PEAL_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database's URL."`
+	Retention       time.Duration `name:"retention" env:"PEAL_RETENTION" default:"2160h" placeholder:"DURATION" help:"How long notifications and deliveries are kept after they were accepted; what is in flight and dead letters stay longer. 0: for ever."`
+
 	NatsURL       Secret `kong:"-" env:"PEAL_NATS_URL" help:"NATS cluster to use instead of the embedded broker: one or several URLs with commas between, such as nats://peal:password@nats1:4222,nats://peal:password@nats2:4222, or tls:// ones."`
 	NatsURLFile   string `name:"nats-url-file" env:"PEAL_NATS_URL_FILE" placeholder:"FILE" help:"File that holds the URLs of the NATS cluster."`
 	NatsToken     Secret `kong:"-" env:"PEAL_NATS_TOKEN" help:"Token for the NATS cluster, where it wants one."`

@@ -38,4 +38,6 @@ func (c *Config) validateRoles() error {
 }
 
 // alone tells whether this process shares nothing with others.
-func (c *Config) alone() bool { return strings.TrimSpace(string(c.NatsURL)) == "" }
+func (c *Config) alone() bool {
+	return c.DatabaseURL == "" || strings.TrimSpace(string(c.NatsURL)) == ""
+}

@@ -41,11 +41,17 @@ const maxSecretFile = 4096
 // MasterKeyFile and its like name. Both ways at once for one secret are refused.
 func (c *Config) LoadSecrets(lookup func(env string) (string, bool)) error {
 	return errors.Join(
+		c.LoadDatabaseURL(lookup),
 		loadSecret(&c.MasterKey, c.MasterKeyFile, "master-key", "PEAL_MASTER_KEY", lookup),
 		loadSecret(&c.OperatorKey, c.OperatorKeyFile, "operator-key", "PEAL_OPERATOR_KEY", lookup),
 		loadSecret(&c.NatsURL, c.NatsURLFile, "nats-url", "PEAL_NATS_URL", lookup),
 		loadSecret(&c.NatsToken, c.NatsTokenFile, "nats-token", "PEAL_NATS_TOKEN", lookup),
 	)
+}
+
+// LoadDatabaseURL fills DatabaseURL alone, as LoadSecrets does, for what needs the records and no key.
+func (c *Config) LoadDatabaseURL(lookup func(env string) (string, bool)) error {
+	return loadSecret(&c.DatabaseURL, c.DatabaseURLFile, "database-url", "PEAL_DATABASE_URL", lookup)
 }
 
 func loadSecret(s *Secret, file, flag, env string, lookup func(string) (string, bool)) error {

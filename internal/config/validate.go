@@ -24,6 +24,8 @@ const (
 	maxTenantQueued = 1_000_000_000
 	minLedger       = 10 * time.Millisecond
 	maxLedger       = time.Hour
+	minRetention    = 24 * time.Hour // as long as idempotency keys stand
+	maxRetention    = 100 * 365 * 24 * time.Hour
 	maxPublicPath   = 512
 )
 
@@ -36,6 +38,8 @@ func (c *Config) Validate() error {
 		c.validateRoles(),
 		named("data", require(c.Data, "name a folder")),
 		c.validatePublicURL(),
+		c.ValidateDatabaseURL(),
+		c.validateRetention(),
 		c.validateKeys(),
 		c.validateNetworks(),
 		c.validateNats(),
@@ -84,6 +88,26 @@ func (c *Config) validatePublicURL() error {
 		return named("public-url", errors.New("its path is too long; shorten it"))
 	}
 	return nil
+}
+
+// ValidateDatabaseURL checks the URL's form; an empty one is fine. Its error does not show it, for it has a password.
+func (c *Config) ValidateDatabaseURL() error {
+	if c.DatabaseURL == "" {
+		return nil
+	}
+	u, err := url.Parse(string(c.DatabaseURL))
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return errors.New("PEAL_DATABASE_URL (or --database-url-file): it is no PostgreSQL URL; write it like postgres://user:password@host:5432/peal, " +
+			"with %-escapes for other characters than letters and digits in the password")
+	}
+	return nil
+}
+
+func (c *Config) validateRetention() error {
+	if c.Retention == 0 {
+		return nil
+	}
+	return named("retention", between(c.Retention, minRetention, maxRetention))
 }
 
 func (c *Config) validateKeys() error {

@@ -56,12 +56,19 @@ func TestValidateRefuses(t *testing.T) {
 		{func(c *Config) { c.MaxBodyBytes = 10 }, "--max-body-bytes (PEAL_MAX_BODY_BYTES): "},
 		{func(c *Config) { c.MaxBatchBytes = 1 << 40 }, "--max-batch-bytes (PEAL_MAX_BATCH_BYTES): "},
 		{func(c *Config) { c.AcceptQueue = 0 }, "--accept-queue (PEAL_ACCEPT_QUEUE): "},
+		{func(c *Config) { c.DatabaseURL = "mysql://x:hush@y/z" }, "PEAL_DATABASE_URL (or --database-url-file): it is no PostgreSQL URL"},
+		{func(c *Config) { c.DatabaseURL = "postgres://x:hu%zzsh@y/z" }, "PEAL_DATABASE_URL (or --database-url-file): it is no PostgreSQL URL"},
+		{func(c *Config) { c.Retention = time.Hour }, "--retention (PEAL_RETENTION): 1h0m0s is out of bounds"},
 		{func(c *Config) { c.LedgerEvery = 0 }, "--ledger-every (PEAL_LEDGER_EVERY): "},
 	} {
 		c := valid()
 		tt.set(&c)
 		err := c.Validate()
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") {
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		if !strings.Contains(said, tt.want) || strings.Contains(said, "\n") || strings.Contains(said, "hush") || strings.Contains(said, "sh@") {
 			t.Errorf("error %v, want one line with %q", err, tt.want)
 		}
 	}

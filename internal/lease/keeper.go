@@ -12,10 +12,12 @@ import (
 	"peal/internal/peal"
 )
 
+// TTL is how long a lease outlives its last renewal, and a node its last sign of life.
+const TTL = 10 * time.Second
+
 const (
-	defaultTTL = 10 * time.Second
-	beats      = 4  // in the life of a lease that is not renewed
-	margin     = 10 // a holder counts its lease as over a tenth early: clocks may run differently fast
+	beats  = 4  // in the life of a lease that is not renewed
+	margin = 10 // a holder counts its lease as over a tenth early: clocks may run differently fast
 )
 
 // Records are where leases are kept.
@@ -31,7 +33,7 @@ type Records interface {
 type Config struct {
 	Records Records
 	Node    peal.Node
-	TTL     time.Duration // how long a lease outlives its last renewal; default 10 s
+	TTL     time.Duration // how long a lease outlives its last renewal; default TTL
 	Log     *slog.Logger
 }
 
@@ -55,7 +57,7 @@ type want struct {
 
 // New makes a Keeper.
 func New(cfg Config) *Keeper {
-	cfg.TTL = cmp.Or(cfg.TTL, defaultTTL)
+	cfg.TTL = cmp.Or(cfg.TTL, TTL)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

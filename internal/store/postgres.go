@@ -28,13 +28,10 @@ const (
 	quickConns = 4
 )
 
-func openPostgres(ctx context.Context, cfg Config, shared bool) (*Store, error) {
-	base, err := pgx.ParseConfig(cfg.URL)
+func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
+	base, err := parseURL(cfg.URL)
 	if err != nil {
-		return nil, errors.New("the database's URL cannot be read; write it like postgres://user:password@host:5432/peal") // the cause may quote the password
-	}
-	if base.ConnectTimeout == 0 {
-		base.ConnectTimeout = connectTime
+		return nil, err
 	}
 	if err := migratePostgres(ctx, base); err != nil {
 		return nil, err
@@ -45,13 +42,24 @@ func openPostgres(ctx context.Context, cfg Config, shared bool) (*Store, error) 
 	admin := openPool(base, 1, adminParams())
 	admin.SetMaxIdleConns(0) // it is used once in a long while
 	s := &Store{
-		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: shared,
+		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: !cfg.ownClock,
 		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
 	}
 	if err := s.Maintain(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func parseURL(url string) (*pgx.ConnConfig, error) {
+	base, err := pgx.ParseConfig(url)
+	if err != nil { // which may quote the password
+		return nil, errors.New("the database's URL cannot be read; write it like postgres://user:password@host:5432/peal")
+	}
+	if base.ConnectTimeout == 0 {
+		base.ConnectTimeout = connectTime
+	}
+	return base, nil
 }
 
 // writerParams make a writer's plans ones that are made once and go by the indexes: its statements touch rows by their

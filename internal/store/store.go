@@ -16,6 +16,8 @@ type Config struct {
 	Queue  int              // writes that may wait for a writer, default 8192; further callers wait with their context
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
+
+	ownClock bool // leases go by Now on PostgreSQL, too; for tests that set it
 }
 
 // Store is the records. Create it with Open.
@@ -40,7 +42,6 @@ type writer interface {
 // Open opens the database, brings its schema up to date and starts the writer. It fails with ErrNewerSchema on a
 // database of a newer Peal.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	shared := cfg.URL != "" && cfg.Now == nil
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -54,7 +55,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.NodeID = "local"
 	}
 	if cfg.URL != "" {
-		return openPostgres(ctx, cfg, shared)
+		return openPostgres(ctx, cfg)
 	}
 	return openSQLite(ctx, cfg)
 }
