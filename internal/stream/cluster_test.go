@@ -240,7 +240,7 @@ func TestManyNodesMakeTheStreamsAtOnce(t *testing.T) {
 				return
 			}
 			defer s.Close()
-			if err := s.Ready(); err != nil {
+			if _, err := s.Ensure(t.Context(), jobs("in", 1)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -20,7 +20,9 @@ func (s *Stream) consumer(ctx context.Context, stream, name string) (jetstream.C
 	if s.since(name, ownerless(err)) < hopeless {
 		return cons, err
 	}
-	if err := s.led(); err != nil { // it is not the consumer
+	ctx, cancel := s.within(context.WithoutCancel(ctx)) // whose time may be used up by waiting for the leader
+	defer cancel()
+	if err := s.led(ctx); err != nil { // it is not the consumer
 		return nil, err
 	}
 	s.log.Warn("consumer without a leader is made anew", "consumer", name, "error", err)

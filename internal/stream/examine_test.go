@@ -2,9 +2,11 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,6 +117,13 @@ func TestTheUserOfTheManualWillDo(t *testing.T) {
 	s := opened(t, Config{
 		External: External{URLs: []string{strings.Replace(url, "://", "://peal:hush@", 1)}, Replicas: 1}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 	})
+	s.Changed()
+	s.OnChange(func(context.Context) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	listening.Go(func() { _ = s.Run(ctx) })
+	defer listening.Wait()
+	defer cancel()
 	list := jobs("in", 3)
 	list[2].Due = time.Now().Add(time.Second)
 	ensure(t, s, 3, list...)
@@ -135,6 +144,8 @@ func TestTheUserOfTheManualWillDo(t *testing.T) {
 	if _, err := s.Pending(t.Context(), "in"); err != nil {
 		t.Error(err)
 	}
+	cancel()
+	listening.Wait()
 	s.Close()
 	if logged.Len() > 0 {
 		t.Errorf("it was logged: %s", logged.String())

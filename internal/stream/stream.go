@@ -127,7 +127,7 @@ func (s *Stream) Ready() error {
 	s.look.Lock()
 	defer s.look.Unlock()
 	if time.Since(s.seenAt) > fresh {
-		s.seen, s.seenAt = s.led(), time.Now()
+		s.seen, s.seenAt = s.led(context.Background()), time.Now()
 	}
 	return s.seen
 }
