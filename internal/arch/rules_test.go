@@ -19,7 +19,7 @@ func rows() [][]string {
 		{"client", "internal/pipeline", "internal/provider"},
 		{"internal/pipeline/*", "internal/integration", "internal/lease"},
 		{"internal/store", "internal/stream", "internal/provider/*", "internal/httpapi"},
-		{"internal/provider/all", "internal/store/storetest", "internal/provider/providertest"},
+		{"internal/provider/all", "internal/store/storetest", "internal/stream/natstest", "internal/provider/providertest"},
 		{"internal/app"},
 		{"cmd/*", "test/*"},
 	}

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,13 +25,23 @@ func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) 
 	return nil
 }
 
+// tracker is the consumer of the webhooks.
+const tracker = "track"
+
 // OpenCallbacks opens the webhooks that wait to be folded in. Several nodes may share them. The feed ends when its
 // consumer is gone; then open it again.
 func (s *Stream) OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Feed, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	cons, err := s.js.CreateOrUpdateConsumer(ctx, pipeline.Callbacks, jetstream.ConsumerConfig{
-		Durable: "track", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxDeliver: -1,
+	cons, err := s.consumer(ctx, pipeline.Callbacks, tracker)
+	if err == nil {
+		return s.feed(cons, prefetch, maxBuffer)
+	}
+	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, fmt.Errorf("look at the consumer: %w", err)
+	}
+	cons, err = s.js.CreateOrUpdateConsumer(ctx, pipeline.Callbacks, jetstream.ConsumerConfig{
+		Durable: tracker, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxDeliver: -1,
 		MaxAckPending: callbacksInHand, MemoryStorage: true,
 	})
 	if err != nil {

@@ -64,6 +64,12 @@ func (w *taker) has(keys ...string) bool {
 	return true
 }
 
+func (w *taker) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen)
+}
+
 func (w *taker) jobs(ctx context.Context, t *testing.T, s *Stream, integrationID string) {
 	w.run(ctx, t, func(m pipeline.Message) string { return pipeline.DeliveryOf(m.Subject()) },
 		func(ctx context.Context) (*pipeline.Feed, error) {
@@ -132,6 +138,7 @@ func TestWhatWasPublishedGetsThroughThoughServersDie(t *testing.T) {
 	defer stopPublishing()
 
 	p.more(t)
+	eventually(t, "jobs and webhooks come", func() bool { return jobsTaken.count() > 0 && hooksTaken.count() > 0 })
 	leader := c.Leader(t, pipeline.Deliveries)
 	c.Kill(leader)
 	p.more(t)
@@ -233,7 +240,7 @@ func TestManyNodesMakeTheStreamsAtOnce(t *testing.T) {
 				return
 			}
 			defer s.Close()
-			if err := s.Ready(); err != nil {
+			if _, err := s.Ensure(t.Context(), jobs("in", 1)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,8 +1,14 @@
 package stream
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -90,6 +96,59 @@ func TestASingleServerWillDo(t *testing.T) {
 	standing(t, s, pipeline.Deliveries, 0)
 	if err := s.Keep(t.Context(), "in", make([]byte, pipeline.MaxMessage)); err != nil {
 		t.Errorf("a webhook of the largest size: %v", err)
+	}
+}
+
+// TestTheUserOfTheManualWillDo: with the permissions, and no others, that docs/operating.md gives it.
+func TestTheUserOfTheManualWillDo(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(manual), "permissions: {")
+	permissions, _, ended := strings.Cut(text, "}")
+	if !found || !ended {
+		t.Fatal("the manual has no permissions")
+	}
+	url := natstest.Single(t, `jetstream { store_dir: "`+t.TempDir()+`", sync_interval: always }
+		accounts { PEAL { jetstream: enabled, users: [ { user: peal, password: hush, permissions: {`+permissions+`} } ] } }`)
+	var logged bytes.Buffer
+	s := opened(t, Config{
+		External: External{URLs: []string{strings.Replace(url, "://", "://peal:hush@", 1)}, Replicas: 1}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
+	s.Changed()
+	s.OnChange(func(context.Context) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	listening.Go(func() { _ = s.Run(ctx) })
+	defer listening.Wait()
+	defer cancel()
+	list := jobs("in", 3)
+	list[2].Due = time.Now().Add(time.Second)
+	ensure(t, s, 3, list...)
+	ack(t, take(t, openQueue(t, s, "in"), 3)...)
+	if err := s.Keep(t.Context(), "in", []byte("x")); err != nil {
+		t.Error(err)
+	}
+	f, err := s.OpenCallbacks(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack(t, take(t, f, 1)...)
+	f.Stop()
+	standing(t, s, pipeline.Callbacks, 0)
+	if err := s.DropQueue(t.Context(), "in"); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Pending(t.Context(), "in"); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	listening.Wait()
+	s.Close()
+	if logged.Len() > 0 {
+		t.Errorf("it was logged: %s", logged.String())
 	}
 }
 

@@ -230,7 +230,7 @@ func (p *puller) forget() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.s.timeout)
 	defer cancel()
-	switch _, err := p.s.js.Consumer(ctx, p.stream, p.consumer); {
+	switch _, err := p.s.consumer(ctx, p.stream, p.consumer); {
 	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
 		return errGone
 	case err != nil: // the broker is choosing its leaders

@@ -40,7 +40,7 @@ func (s *Stream) OpenQueue(ctx context.Context, integrationID string, lane peal.
 		// to requests that set no bounds.
 		PriorityPolicy: jetstream.PriorityPolicyOverflow, PriorityGroups: []string{s.ownerOf(integrationID)},
 	}
-	cons, err := s.js.Consumer(ctx, pipeline.Deliveries, name)
+	cons, err := s.consumer(ctx, pipeline.Deliveries, name)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		cons, err = s.js.CreateConsumer(ctx, pipeline.Deliveries, cfg)

@@ -40,11 +40,12 @@ type Stream struct {
 	failed     atomic.Int64 // publishes that nobody was told of yet
 	lastFailed atomic.Int64 // when somebody was told, in nanoseconds
 
-	mu        sync.Mutex
-	again     chan struct{}     // closed when the connection is back
-	owner     map[string]string // by integration: in whose name its queue is asked for jobs
-	lingering sync.WaitGroup    // feeds that have stopped and are still owed messages
-	closing   chan struct{}
+	mu         sync.Mutex
+	again      chan struct{}        // closed when the connection is back
+	leaderless map[string]time.Time // by consumer: since when nobody leads it
+	owner      map[string]string    // by integration: in whose name its queue is asked for jobs
+	lingering  sync.WaitGroup       // feeds that have stopped and are still owed messages
+	closing    chan struct{}
 
 	look   sync.Mutex // over what Ready has seen last
 	seen   error
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stream, err error) {
 	}
 	s := &Stream{
 		log: cfg.Log, lost: cfg.Lost, now: cfg.Now, replicas: 1, timeout: 5 * time.Second, again: make(chan struct{}),
-		owner: map[string]string{}, closing: make(chan struct{}),
+		leaderless: map[string]time.Time{}, owner: map[string]string{}, closing: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -126,7 +127,7 @@ func (s *Stream) Ready() error {
 	s.look.Lock()
 	defer s.look.Unlock()
 	if time.Since(s.seenAt) > fresh {
-		s.seen, s.seenAt = s.led(), time.Now()
+		s.seen, s.seenAt = s.led(context.Background()), time.Now()
 	}
 	return s.seen
 }

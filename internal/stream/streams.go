@@ -56,7 +56,7 @@ func (s *Stream) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("clear jobs of an older version: %w", err)
 	}
-	return nil
+	return s.patiently(ctx, s.led)
 }
 
 // patiently repeats what fails because the cluster is not ready, or another node does the same just now.
@@ -81,7 +81,7 @@ func (s *Stream) patiently(ctx context.Context, do func(context.Context) error) 
 // passing tells whether an error may be over in a moment.
 func passing(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders) ||
-		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, errNotLed) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return true
 	}
 	var api *jetstream.APIError
@@ -157,9 +157,11 @@ func (s *Stream) cannotMake(name string, err error) error {
 	return fmt.Errorf("make stream %s: %w; %s", name, err, mend)
 }
 
+var errNotLed = errors.New("has no leader")
+
 // led tells whether somebody leads each stream: nothing can be written to one that has lost most of its servers.
-func (s *Stream) led() error {
-	ctx, cancel := s.within(context.Background())
+func (s *Stream) led(ctx context.Context) error {
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	for _, name := range []string{pipeline.Deliveries, pipeline.Callbacks} {
 		st, err := s.js.Stream(ctx, name)
@@ -167,7 +169,7 @@ func (s *Stream) led() error {
 			return fmt.Errorf("the broker does not answer for stream %s: %w", name, err)
 		}
 		if c := st.CachedInfo().Cluster; c != nil && c.Name != "" && c.Leader == "" {
-			return fmt.Errorf("stream %s has no leader: too few of its servers are up", name)
+			return fmt.Errorf("stream %s %w: too few of its servers are up", name, errNotLed)
 		}
 	}
 	return nil

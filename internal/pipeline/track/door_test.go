@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/pipeline/track"
 )
 
@@ -87,4 +89,19 @@ func TestKeptWebhooksOutliveTheBroker(t *testing.T) {
 	b.run(b.folder())
 	b.reaches(peal.Read, d)
 	b.backlog(0)
+}
+
+// TestTheLargestWebhookFitsTheBroker: brokers are asked to take messages of that size, and no more.
+func TestTheLargestWebhookFitsTheBroker(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	k := &keeper{}
+	b.door.Keeper = k
+	if err := b.post(b.in, strings.Repeat("x", track.MaxWebhook)); err != nil {
+		t.Fatal(err)
+	}
+	const headers = 64 << 10 // what the API server takes at most, and more
+	if len(k.kept) == 0 || len(k.kept)+headers > pipeline.MaxMessage {
+		t.Errorf("it has %d bytes; messages may have %d", len(k.kept), pipeline.MaxMessage)
+	}
 }
