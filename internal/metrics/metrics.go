@@ -2,6 +2,7 @@
 package metrics
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,8 @@ type Metrics struct {
 	Unmatched  prometheus.Counter
 	Unreadable prometheus.Counter
 	Mended     prometheus.Counter // rows without a job that the ledger gave one
+
+	clockOff atomic.Pointer[func() time.Duration]
 }
 
 // Retain removes the series of integrations that are no more.
@@ -71,10 +74,13 @@ func (m *Metrics) vectors() []vector {
 }
 
 // WatchClock shows how far the wall clock is ahead of the clock that Peal goes by.
-func (m *Metrics) WatchClock(off func() time.Duration) {
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "peal_clock_off_seconds", Help: "How far the wall clock is ahead of the clock that Peal goes by.",
-	}, func() float64 { return off().Seconds() }))
+func (m *Metrics) WatchClock(off func() time.Duration) { m.clockOff.Store(&off) }
+
+func (m *Metrics) clock() float64 {
+	if off := m.clockOff.Load(); off != nil {
+		return (*off)().Seconds()
+	}
+	return 0
 }
 
 // New makes the metrics and their registry, with those of the Go runtime and the process.
@@ -96,7 +102,7 @@ func New() *Metrics {
 		r.MustRegister(h)
 		return h
 	}
-	return &Metrics{
+	m := &Metrics{
 		Registry:  r,
 		Accepted:  counter("peal_accepted_total", "Deliveries accepted and on disk.", "integration"),
 		Refused:   counter("peal_refused_total", "Notification requests refused, by code.", "code"),
@@ -119,4 +125,8 @@ func New() *Metrics {
 		Unreadable: counter("peal_callbacks_unreadable_total", "Webhooks that could not be understood; they are kept.").WithLabelValues(),
 		Mended:     counter("peal_ledger_mended_total", "Deliveries in flight without a job that the ledger gave one.").WithLabelValues(),
 	}
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "peal_clock_off_seconds", Help: "How far the wall clock is ahead of the clock that Peal goes by.",
+	}, m.clock))
+	return m
 }

@@ -19,7 +19,11 @@ func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) 
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if _, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed); err != nil {
+	_, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed)
+	if !errors.Is(err, context.Canceled) { // that is the caller's doing
+		s.refuses.Store(err != nil)
+	}
+	if err != nil {
 		return fmt.Errorf("keep webhook: %w", err)
 	}
 	return nil

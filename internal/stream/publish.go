@@ -17,16 +17,28 @@ const soonest = 50 * time.Millisecond
 
 // Publish hands out jobs without waiting for the broker's word. One that is lost is given again by the ledger, since
 // its row is on disk.
+//
+// It is quick while the broker is away: nothing waits for a broker that is not connected, or that has not kept a job when
+// last asked to.
 func (s *Stream) Publish(jobs []pipeline.Job) {
-	if err := s.away(); err != nil {
-		s.publishFailed(s.js, nil, err)
+	if len(jobs) == 0 {
+		return
+	}
+	err := s.away()
+	if err == nil && !s.health.try() {
+		err = errRefuses
+	}
+	if err != nil {
+		s.skipped(err)
 		return
 	}
 	for i := range jobs {
-		if _, err := s.js.PublishMsgAsync(s.jobMessage(&jobs[i])); err != nil {
+		f, err := s.js.PublishMsgAsync(s.jobMessage(&jobs[i]))
+		if err != nil {
 			s.publishFailed(s.js, nil, err)
 			return // the broker is away or drowning; the ledger brings the rest when it is back
 		}
+		s.health.watch(f)
 	}
 }
 
@@ -58,8 +70,10 @@ func (s *Stream) EnsureEach(ctx context.Context, jobs []pipeline.Job) (added []b
 		select {
 		case <-f.Ok():
 			added[i] = true
+			s.health.went(true)
 		case err := <-f.Err():
 			if !stands(err) {
+				s.health.went(false)
 				return added, fmt.Errorf("publish job: %w", err)
 			}
 		case <-ctx.Done():
@@ -96,11 +110,22 @@ func stands(err error) bool {
 }
 
 // tellEvery is how often failed publishes are told of at most: a broker that is away fails them by the thousand.
-const tellEvery = time.Second
+const tellEvery = 5 * time.Second
 
 // publishFailed is called by the client, too, in the middle of its work: it must not ask the client for anything.
 func (s *Stream) publishFailed(_ jetstream.JetStream, _ *nats.Msg, err error) {
 	if stands(err) || s.closed.Load() {
+		return
+	}
+	if !errors.Is(err, jetstream.ErrTooManyStalledMsgs) { // that one is drowning, not away
+		s.health.went(false)
+	}
+	s.skipped(err)
+}
+
+// skipped tells of jobs that are not published.
+func (s *Stream) skipped(err error) {
+	if s.closed.Load() {
 		return
 	}
 	s.lost()

@@ -40,6 +40,9 @@ type Stream struct {
 	failed     atomic.Int64 // publishes that nobody was told of yet
 	lastFailed atomic.Int64 // when somebody was told, in nanoseconds
 
+	health  health      // whether jobs are kept
+	refuses atomic.Bool // the last webhook was not kept
+
 	mu         sync.Mutex
 	again      chan struct{}        // closed when the connection is back
 	leaderless map[string]time.Time // by consumer: since when nobody leads it
@@ -117,6 +120,12 @@ const fresh = time.Second
 func (s *Stream) Ready() error {
 	if err := s.away(); err != nil {
 		return err
+	}
+	if !s.health.ok() {
+		return errRefuses
+	}
+	if s.refuses.Load() {
+		return errors.New("the broker does not keep webhooks (disk full?)")
 	}
 	if s.server != nil {
 		if !s.server.JetStreamEnabled() {

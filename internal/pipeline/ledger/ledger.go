@@ -7,6 +7,8 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -126,7 +128,7 @@ func (l *Ledger) Walk(ctx context.Context, all bool) (mended int, err error) {
 		if err != nil {
 			return mended, err
 		}
-		n, err := l.mend(ctx, rows, all)
+		n, err := l.mendAll(ctx, rows, all)
 		mended += n
 		if err != nil || len(rows) < page {
 			return mended, err
@@ -141,6 +143,37 @@ func (l *Ledger) Walk(ctx context.Context, all bool) (mended int, err error) {
 			}
 		}
 	}
+}
+
+// mendAll settles one page; when a row of it makes the code panic, row by row, so that the others are settled all the same.
+func (l *Ledger) mendAll(ctx context.Context, rows []pipeline.InFlight, all bool) (int, error) {
+	n, err := l.guarded(ctx, rows, all)
+	if !errors.Is(err, errPanic) {
+		return n, err
+	}
+	n = 0
+	for i := range rows {
+		one, err := l.guarded(ctx, rows[i:i+1], all)
+		n += one
+		if errors.Is(err, errPanic) {
+			l.cfg.Log.Error("the ledger left a row out", "delivery_id", rows[i].DeliveryID, "integration_id", rows[i].IntegrationID, "error", err)
+		} else if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+var errPanic = errors.New("its code failed on it")
+
+// guarded is mend; a panic of it is an error.
+func (l *Ledger) guarded(ctx context.Context, rows []pipeline.InFlight, all bool) (n int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = 0, fmt.Errorf("%w: %v", errPanic, p)
+		}
+	}()
+	return l.mend(ctx, rows, all)
 }
 
 // mend settles one page: expired rows end, rows of deleted integrations are settled, the rest have a job or get one.

@@ -131,6 +131,9 @@ func (d *Door) tryBroker(ctx context.Context, integrationID string, sealed []byt
 	kctx, cancel := context.WithTimeout(ctx, keepTime)
 	defer cancel()
 	err := d.Keeper.Keep(kctx, integrationID, sealed)
+	if err != nil && ctx.Err() != nil {
+		return err // who brought it has gone away; that says nothing of the broker
+	}
 	if news := d.broker.went(err == nil, time.Now()); news && d.Log != nil {
 		if err != nil {
 			d.Log.Error("the broker does not keep webhooks; the records hold them until they are folded in", "error", err)
