@@ -190,7 +190,7 @@ func (a *App) stages(v *vault.Vault) {
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 		},
-		OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
+		HealthOnly: !a.has(peal.RoleAccept), OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
 		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,
 	})
 }

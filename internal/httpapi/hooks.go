@@ -61,6 +61,9 @@ func (s *Server) health() {
 		}
 		metrics.ServeHTTP(w, r)
 	})
+}
+
+func (s *Server) docs() {
 	s.mux.Handle("GET /docs", s.cfg.Docs)
 	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 }

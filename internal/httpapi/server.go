@@ -113,6 +113,7 @@ type Config struct {
 	Docs         http.Handler // the page that shows /openapi.json
 	Ready        func(ctx context.Context) Readiness
 
+	HealthOnly    bool // this process does not accept: it tells of its health, and nothing else
 	OperatorKey   string
 	PublicURL     func() string // base of webhook URLs
 	MetricsOpen   bool
@@ -176,7 +177,6 @@ func New(cfg Config) *Server {
 	s.keys()
 	s.tenants()
 	s.hooks()
-	s.health()
 	return s
 }
 
@@ -237,6 +237,10 @@ func (s *Server) noRoute(w http.ResponseWriter, r *http.Request, h http.Handler)
 	if probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
 		s.writeProblem(w, r, newProblem(api.CodeMethodNotAllowed, "it takes "+probe.header.Get("Allow")))
+		return
+	}
+	if s.cfg.HealthOnly {
+		s.writeProblem(w, r, newProblem(api.CodeNotFound, "this node does not have the role accept: ask one that has it; here are /healthz, /readyz and /metrics"))
 		return
 	}
 	s.writeProblem(w, r, newProblem(api.CodeNotFound, "there is no such path; see /docs"))

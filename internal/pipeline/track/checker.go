@@ -32,7 +32,9 @@ const (
 	// longer than the last look-up is away.
 	ParkedFor  = 20 * time.Minute
 	sweepEvery = time.Minute
-	maxFailed  = 10_000
+	// parkedEvery is how often it is asked what other nodes have parked.
+	parkedEvery = 5 * time.Second
+	maxFailed   = 10_000
 )
 
 // Checks are the rows to look up.
@@ -91,13 +93,23 @@ func (c *Checker) Urge(integrationID string) {
 	}
 }
 
-// Run looks up until ctx ends.
-func (c *Checker) Run(ctx context.Context) error {
-	for _, in := range c.Integrations.All() { // what was parked before a restart
+// urgeParked urges the look-ups of what was parked elsewhere: by another node, or before a restart.
+func (c *Checker) urgeParked(ctx context.Context) {
+	for _, in := range c.Integrations.All() {
+		if !c.checked(in) {
+			continue
+		}
 		if n, err := c.Checks.Parked(ctx, in.ID); err == nil && n > 0 {
 			c.Urge(in.ID)
 		}
 	}
+}
+
+// Run looks up until ctx ends.
+func (c *Checker) Run(ctx context.Context) error {
+	c.urgeParked(ctx)
+	parked := time.NewTicker(parkedEvery)
+	defer parked.Stop()
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	sweep := time.NewTicker(sweepEvery)
@@ -117,6 +129,8 @@ func (c *Checker) Run(ctx context.Context) error {
 			c.sweep(ctx)
 			c.forget()
 			continue
+		case <-parked.C:
+			c.urgeParked(ctx)
 		case <-tick.C:
 		case <-c.urge:
 		}

@@ -220,7 +220,7 @@ func TestALookupIsNotDoneBeforeItIsFolded(t *testing.T) {
 	u := &unfolding{Records: b.store}
 	b.records = u
 	stop := b.run(b.checker(b.folder()))
-	b.eventually("folding is tried", func() bool { return u.tried.Load() == 1 })
+	b.eventually("folding is tried", func() bool { return u.tried.Load() >= 1 })
 	stop()
 	due, err := b.store.DueChecks(t.Context(), b.in.ID, time.Now(), false, 10)
 	if err != nil || len(due) != 1 {
