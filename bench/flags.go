@@ -5,20 +5,24 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"peal/bench/internal/rivals"
 	"peal/bench/internal/suite"
 )
 
-const usage = `usage: bench run   [flags]   measure, with numbers worth keeping
-       bench smoke [flags]   a short check that everything sent arrives exactly once
+const usage = `usage: bench run    [flags]   measure, with numbers worth keeping
+       bench smoke  [flags]   a short check that everything sent arrives exactly once
+       bench rivals [flags]   measure Peal beside other queues doing the same work
 
 `
 
 // command is a parsed command line.
 type command struct {
 	options     suite.Options
+	rivals      []string // the systems of the command rivals; nil of the others
 	json        bool
 	selfProfile string
 }
@@ -33,6 +37,8 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	case "run":
 	case "smoke":
 		c.options = smoke()
+	case "rivals":
+		c.options = rivalsDefaults(slices.Contains(args, "-smoke"))
 	case "-h", "-help", "--help", "help":
 		name, args = "run", []string{"run", "-h"}
 	default:
@@ -42,6 +48,13 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	fs.SetOutput(io.Discard) // run prints the error
 	fs.Usage = func() {}
 	scenarios, pealArgs := c.flags(fs)
+	var systems *string
+	if name == "rivals" {
+		systems = fs.String("systems", strings.Join(rivals.Default(), ","), "which to run, of "+strings.Join(rivals.Names(), ", "))
+		fs.Bool("smoke", false, "few notifications, once: shows that everything works, and judges no times")
+		fs.Lookup("scenario").DefValue = rivalsScenarios
+		*scenarios = rivalsScenarios
+	}
 	if err := fs.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stderr, usage)
@@ -54,6 +67,9 @@ func parse(args []string, stderr io.Writer) (command, error) {
 		return c, fmt.Errorf("%q is no flag", fs.Arg(0))
 	}
 	c.options.Scenarios = strings.Split(*scenarios, ",")
+	if systems != nil {
+		c.rivals = strings.Split(*systems, ",")
+	}
 	c.options.PealArgs = strings.Fields(*pealArgs)
 	c.options.Progress = stderr
 	return c, c.options.Validate()
@@ -100,5 +116,19 @@ func smoke() suite.Options {
 	o := defaults()
 	o.Runs, o.Messages, o.Warmup, o.Idle = 1, 2000, 100, time.Second
 	o.Connections = 32
+	return o
+}
+
+// One notification per request, and many.
+const rivalsScenarios = suite.Single + "," + suite.Batch
+
+// rivalsDefaults gives every system so many notifications, for in a given time the slowest would take so few that its
+// queue is never long.
+func rivalsDefaults(smoke bool) suite.Options {
+	o := defaults()
+	o.Messages = 50_000
+	if smoke {
+		o.Runs, o.Messages, o.Warmup, o.Connections, o.BatchConnections, o.Settle = 1, 1000, 100, 32, 4, 200*time.Millisecond
+	}
 	return o
 }

@@ -35,8 +35,8 @@ func (s *scene) drain(ctx context.Context, t *tally.Tally) error {
 	look := time.NewTicker(10 * time.Millisecond) // when the last one came is in the tally, to the nanosecond
 	defer look.Stop()
 	var exited <-chan struct{}
-	if s.peal != nil {
-		exited = s.peal.Exited()
+	if s.sys != nil {
+		exited = s.sys.Exited
 	}
 	seen, since := t.Distinct(), time.Now()
 	for t.Distinct() < want {
@@ -44,7 +44,7 @@ func (s *scene) drain(ctx context.Context, t *tally.Tally) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-exited:
-			return errors.New("peal has ended by itself")
+			return errors.New("what is measured has ended by itself")
 		case <-look.C:
 		}
 		if n := t.Distinct(); n > seen {
