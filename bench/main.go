@@ -11,13 +11,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
-
-	"peal/bench/internal/rivals"
-	"peal/bench/internal/suite"
 )
 
 // Collecting garbage seldom leaves more of the two cores to Peal; the bench makes little of it anyway.
@@ -47,53 +43,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
-	rep, err := measure(ctx, &cmd)
+	rep, err := cmd.measure(ctx)
 	if err := errors.Join(err, stopProfile()); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
-	if err := cmd.print(stdout, rep); err != nil {
+	if cmd.json {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(rep.all)
+	} else {
+		err = rep.table(stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
-	if rep.Failed() {
+	if rep.failed {
 		fmt.Fprintln(stderr, "bench: FAILED, see above")
 		return 1
 	}
 	return 0
-}
-
-func measure(ctx context.Context, cmd *command) (*suite.Report, error) {
-	if cmd.rivals == nil {
-		return suite.Run(ctx, cmd.options)
-	}
-	tools, err := os.MkdirTemp("", "peal-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(tools) }() // only what is built anew every time
-	var t rivals.Tools
-	if cmd.options.Systems, err = rivals.Launchers(cmd.rivals, &t); err != nil {
-		return nil, err
-	}
-	if err := t.Build(ctx, cmd.rivals, filepath.Join(cmd.options.Repo, "bench"), tools); err != nil {
-		return nil, err
-	}
-	return suite.Run(ctx, cmd.options)
-}
-
-func (c *command) print(w io.Writer, rep *suite.Report) error {
-	switch {
-	case c.json:
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rep)
-	case c.rivals != nil:
-		return rivals.WriteTable(w, rep, c.rivals)
-	default:
-		rep.WriteTable(w)
-		return nil
-	}
 }
 
 // profile profiles the bench itself; the function it returns ends that.

@@ -12,7 +12,7 @@ import (
 
 // Every recipient of a run is another one, so recipients tell messages apart.
 const countRows = `SELECT COUNT(*), COUNT(DISTINCT recipient),
-	COALESCE(SUM(CASE WHEN status = 'sent' AND message_id IS NOT NULL AND attempts = 1 THEN 1 ELSE 0 END), 0) FROM `
+	COALESCE(SUM(CASE WHEN status IN ('sent', 'delivered', 'read') AND message_id IS NOT NULL AND attempts = 1 THEN 1 ELSE 0 END), 0) FROM `
 
 func verifySQLite(ctx context.Context, path string, want int, stall time.Duration) error {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
