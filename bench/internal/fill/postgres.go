@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,6 +22,9 @@ func Postgres(ctx context.Context, url string, tenant string, rows int, progress
 	}
 	if _, err := conn.Exec(ctx, noBounds, tenant); err != nil {
 		return nil, fmt.Errorf("tenant without bounds: %w", err)
+	}
+	if err := partitions(ctx, conn, p); err != nil {
+		return nil, fmt.Errorf("partitions of the past: %w", err)
 	}
 	g, hours := newGenerator(p), map[int64]int{}
 	for g.next < rows {
@@ -47,4 +51,23 @@ func Postgres(ctx context.Context, url string, tenant string, rows int, progress
 	// As autovacuum would have by then.
 	_, err = conn.Exec(ctx, "VACUUM (ANALYZE)")
 	return p, err
+}
+
+// partitions makes those of the weeks that the rows are of, named and cut as Peal would have when their time came.
+func partitions(ctx context.Context, conn *pgx.Conn, p *Plan) error {
+	const week = 7 * 24 * time.Hour
+	id := func(t time.Time) string {
+		return fmt.Sprintf("%08x-%04x", t.UnixMilli()>>16, t.UnixMilli()&0xffff)
+	}
+	for ms := p.From.UnixMilli() / week.Milliseconds() * week.Milliseconds(); ms <= p.To.UnixMilli(); ms += week.Milliseconds() {
+		start := time.UnixMilli(ms).UTC()
+		for _, t := range tables() {
+			_, err := conn.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s_p%s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')",
+				t.name, start.Format("20060102"), t.name, id(start), id(start.Add(week))))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ package rivals
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -105,7 +104,7 @@ func (t *Tools) Build(ctx context.Context, names []string, source, dir string) e
 	}
 	if uses("bullmq") && t.Bull == "" {
 		if _, err := exec.LookPath("node"); err != nil {
-			return errors.New("there is no node here; install Node 20 or later with npm (Debian: apt-get install nodejs npm)")
+			return fmt.Errorf("%w: no node is here; install Node 20 or later with npm (Debian: apt-get install nodejs npm)", services.ErrMissing)
 		}
 		if t.Bull, err = filepath.Abs(filepath.Join(source, "rivals", "bullmq")); err != nil {
 			return err

@@ -21,6 +21,9 @@ import (
 	"peal/bench/internal/proc"
 )
 
+// ErrMissing is of a server that is not installed; its text says what to install.
+var ErrMissing = errors.New("something is not installed")
+
 // Postgres is a running PostgreSQL with one empty database.
 type Postgres struct {
 	*proc.Process
@@ -99,7 +102,7 @@ func postgresBin() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
-		return "", errors.Join(err, errors.New("there is no PostgreSQL server here; install one (Debian: apt-get install postgresql)"))
+		return "", fmt.Errorf("%w: no PostgreSQL server is here; install one (Debian: apt-get install postgresql)", ErrMissing)
 	}
 	version := func(path string) int {
 		n, _ := strconv.Atoi(strings.Split(path, "/")[4]) // of other forms: last

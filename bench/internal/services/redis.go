@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ type Redis struct {
 func StartRedis(ctx context.Context, dir, sync string) (*Redis, error) {
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, errors.New("there is no redis-server here; install it (Debian: apt-get install redis-server)")
+		return nil, fmt.Errorf("%w: no redis-server is here; install it (Debian: apt-get install redis-server)", ErrMissing)
 	}
 	data, err := filepath.Abs(filepath.Join(dir, "redis"))
 	if err != nil {
