@@ -35,7 +35,7 @@ func pgTuned(dir, addr string, durable bool) []string {
 	host, port, _ := net.SplitHostPort(addr) // FreeAddr made it
 	settings := []string{
 		"listen_addresses=" + host, "port=" + port, "unix_socket_directories=" + dir,
-		"shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=15min", "wal_compression=lz4", "max_connections=200",
+		"shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=15min", "wal_compression=on", "max_connections=200",
 	}
 	if !durable {
 		settings = append(settings, "synchronous_commit=off")
