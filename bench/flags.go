@@ -66,9 +66,14 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	}
 	readLists()
 	c.options.Progress = stderr
-	if c.name == "slope" {
+	switch c.name {
+	case "slope":
 		o := c.slope()
 		return c, o.Validate()
+	case "rivals":
+		if _, err := rivals.Launchers(c.systems, &rivals.Tools{}); err != nil {
+			return c, err
+		}
 	}
 	return c, c.options.Validate()
 }
