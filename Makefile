@@ -1,10 +1,10 @@
 # The commands of CONTRIBUTING.md. CI runs the same: most targets are steps of .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz docs emulate demo bench ci hooks
+.PHONY: help build test race lint fuzz docs emulate demo bench bench-rivals ci hooks
 
 help: ## Show this help
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## Build the binary, bin/peal
 	go build -o bin/peal ./cmd/peal
@@ -33,6 +33,9 @@ demo: ## Run everything in one process and send one notification
 
 bench: ## Measure, about 3 minutes (Linux)
 	cd bench && go run . run
+
+bench-rivals: ## Measure Peal beside asynq and BullMQ (Linux; Redis, PostgreSQL, Node)
+	cd bench && go run . rivals $(BENCH_RIVALS)
 
 ci: ## Run everything that CI runs
 	.ci/run

@@ -5,43 +5,54 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"peal/bench/internal/rivals"
+	"peal/bench/internal/slope"
 	"peal/bench/internal/suite"
 )
 
-const usage = `usage: bench run   [flags]   measure, with numbers worth keeping
-       bench smoke [flags]   a short check that everything sent arrives exactly once
+const usage = `usage: bench run    [flags]   measure, with numbers worth keeping
+       bench smoke  [flags]   a short check that everything sent arrives exactly once
+       bench rivals [flags]   measure Peal beside other queues that do the same work
+       bench slope  [flags]   measure an empty log beside a long one with a long queue
 
 `
 
 // command is a parsed command line.
 type command struct {
-	options     suite.Options
-	json        bool
-	selfProfile string
+	name         string
+	options      suite.Options
+	systems      []string      // of rivals
+	slopeOptions slope.Options // but for the options that all have
+	json         bool
+	selfProfile  string
 }
 
 func parse(args []string, stderr io.Writer) (command, error) {
 	if len(args) == 0 {
 		args = []string{"-h"}
 	}
-	c := command{options: defaults()}
-	name := args[0]
-	switch name {
+	c := command{name: args[0], options: defaults()}
+	switch c.name {
 	case "run":
 	case "smoke":
 		c.options = smoke()
+	case "rivals":
+		c.options = rivalsDefaults(slices.Contains(args, "-smoke"))
+	case "slope":
+		c.options = slopeDefaults()
 	case "-h", "-help", "--help", "help":
-		name, args = "run", []string{"run", "-h"}
+		c.name, args = "run", []string{"run", "-h"}
 	default:
-		return c, fmt.Errorf("no command %q\n%s", name, strings.TrimSpace(usage))
+		return c, fmt.Errorf("no command %q\n%s", c.name, strings.TrimSpace(usage))
 	}
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // run prints the error
 	fs.Usage = func() {}
-	scenarios, pealArgs := c.flags(fs)
+	readLists := c.flags(fs)
 	if err := fs.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stderr, usage)
@@ -53,15 +64,48 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("%q is no flag", fs.Arg(0))
 	}
-	c.options.Scenarios = strings.Split(*scenarios, ",")
-	c.options.PealArgs = strings.Fields(*pealArgs)
+	readLists()
 	c.options.Progress = stderr
+	switch c.name {
+	case "slope":
+		o := c.slope()
+		return c, o.Validate()
+	case "rivals":
+		if _, err := rivals.Launchers(c.systems, &rivals.Tools{}); err != nil {
+			return c, err
+		}
+	}
 	return c, c.options.Validate()
 }
 
-func (c *command) flags(fs *flag.FlagSet) (scenarios, pealArgs *string) {
+// flags are those of all commands, and the command's own. The function it returns reads the lists, once parsed.
+func (c *command) flags(fs *flag.FlagSet) (readLists func()) {
+	own := func() {}
+	scenarios := strings.Join(suite.Scenarios(), ",")
+	switch c.name {
+	case "rivals":
+		scenarios = suite.Single + "," + suite.Batch // one notification per request, and many
+		systems := fs.String("systems", strings.Join(rivals.Default(), ","), "which to run, of "+strings.Join(rivals.Names(), ", "))
+		own = func() { c.systems = strings.Split(*systems, ",") }
+		fs.Bool("smoke", false, "few notifications, once: shows that everything works; no judgement on times")
+	case "slope":
+		o := &c.slopeOptions
+		fs.IntVar(&o.Rows, "rows", 10_000_000, "rows in the log of the full side")
+		fs.IntVar(&o.Queued, "queued", 1_000_000, "deliveries that wait there, on a paused integration")
+		fs.IntVar(&o.Lookups, "lookups", 500, "how often the log is asked in each way")
+		fs.BoolVar(&o.Large, "large", false, "over PostgreSQL and NATS")
+	}
+	which, pealArgs := c.commonFlags(fs, scenarios)
+	return func() {
+		own()
+		c.options.Scenarios = strings.Split(*which, ",")
+		c.options.PealArgs = strings.Fields(*pealArgs)
+	}
+}
+
+func (c *command) commonFlags(fs *flag.FlagSet, all string) (scenarios, pealArgs *string) {
 	o := &c.options
-	scenarios = fs.String("scenario", strings.Join(suite.Scenarios(), ","), "which to run")
+	scenarios = fs.String("scenario", all, "which to run")
 	pealArgs = fs.String("peal-args", "", "further arguments of peal serve, separated by spaces")
 	fs.IntVar(&o.Runs, "runs", o.Runs, "how often to run each; the table has median, least and greatest")
 	fs.DurationVar(&o.Duration, "duration", o.Duration, "how long each loop runs")
@@ -100,5 +144,22 @@ func smoke() suite.Options {
 	o := defaults()
 	o.Runs, o.Messages, o.Warmup, o.Idle = 1, 2000, 100, time.Second
 	o.Connections = 32
+	return o
+}
+
+// rivalsDefaults gives every system so many notifications, for in a given time the slowest would take so few that its
+// queue is never long.
+func rivalsDefaults(smoke bool) suite.Options {
+	o := defaults()
+	o.Messages = 50_000
+	if smoke {
+		o.Runs, o.Messages, o.Warmup, o.Connections, o.BatchConnections, o.Settle = 1, 1000, 100, 32, 4, 200*time.Millisecond
+	}
+	return o
+}
+
+func slopeDefaults() suite.Options {
+	o := defaults()
+	o.Messages = 100_000
 	return o
 }

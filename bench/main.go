@@ -14,8 +14,6 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
-
-	"peal/bench/internal/suite"
 )
 
 // Collecting garbage seldom leaves more of the two cores to Peal; the bench makes little of it anyway.
@@ -45,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
-	rep, err := suite.Run(ctx, cmd.options)
+	rep, err := cmd.measure(ctx)
 	if err := errors.Join(err, stopProfile()); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
@@ -53,14 +51,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if cmd.json {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(rep); err != nil {
-			fmt.Fprintln(stderr, "bench:", err)
-			return 1
-		}
+		err = enc.Encode(rep.all)
 	} else {
-		rep.WriteTable(stdout)
+		err = rep.table(stdout)
 	}
-	if rep.Failed() {
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	if rep.failed {
 		fmt.Fprintln(stderr, "bench: FAILED, see above")
 		return 1
 	}

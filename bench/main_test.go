@@ -124,6 +124,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "-runs", "0"}, 2, "runs: 0"},
 		{[]string{"run", "-batch-size", "1001"}, 2, "at most 1000"},
 		{[]string{"run", "-rate", "0"}, 2, "rate: 0"},
+		{[]string{"rivals", "-h"}, 0, "asynq-tuned-always"},
+		{[]string{"rivals", "-systems", "peal,celery"}, 2, `no system "celery"`},
+		{[]string{"slope", "-h"}, 0, "-queued"},
+		{[]string{"slope", "-rows", "-1"}, 2, "not below 0"},
+		{[]string{"slope", "-queued", "60000000"}, 2, "phone numbers"},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), tt.args, &out, &errs); code != tt.code || !strings.Contains(errs.String(), tt.want) {

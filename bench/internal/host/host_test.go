@@ -2,6 +2,7 @@ package host
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -58,6 +59,46 @@ func TestOwnProcess(t *testing.T) {
 	m, err := MemoryOf(os.Getpid())
 	if err != nil || m.Peak < m.Now || m.Now < 1<<20 {
 		t.Errorf("memory %+v, %v", m, err)
+	}
+}
+
+func TestTree(t *testing.T) {
+	t.Parallel()
+	child := exec.Command("cat") // waits for its input to end
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	both, err := Tree(os.Getpid())
+	if err != nil || both.Resident == 0 {
+		t.Fatalf("%+v, %v", both, err)
+	}
+	one, err := Tree(child.Process.Pid)
+	if err != nil || one.Resident == 0 || one.Resident >= both.Resident {
+		t.Errorf("the child has %+v of %+v, %v", one, both, err)
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+	if u, err := Tree(child.Process.Pid); err == nil {
+		t.Errorf("one that has ended: %+v", u)
+	}
+}
+
+func TestParseProcess(t *testing.T) {
+	t.Parallel()
+	p, err := parseProcess([]byte("1234 (a) b (c) S 77 2 3 4 5 6 7 8 9 10 250 50 60 40 20 0 9 0 100 0 0\n"))
+	if err != nil || p.pid != 1234 || p.parent != 77 || p.cpu != 4*time.Second {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	if _, err := parseProcess([]byte("1234 (x) S 1 2 3 4 5 6 7 8 9 10 1 1\n")); err == nil {
+		t.Error("no error for a line that is too short")
 	}
 }
 

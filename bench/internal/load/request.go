@@ -42,6 +42,15 @@ func Batch(addr, key string, run, size int) *Request {
 	return r
 }
 
+// BatchTo is Batch for an integration of another name.
+func BatchTo(addr, key string, run, size int, integration string) *Request {
+	r := build(addr, "/v1/notifications/batch", key, run, size, 202, func(text string) string {
+		return strings.Replace(single(text), `"bench"`, `"`+integration+`"`, 1)
+	})
+	r.batch = true
+	return r
+}
+
 // Direct is what Peal sends to the provider, for measuring generator and stand-in alone.
 func Direct(addr, key string, run int) *Request {
 	return build(addr, "/api/send-message", key, run, 1, 200, direct)

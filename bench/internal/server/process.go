@@ -27,11 +27,14 @@ type Config struct {
 	Dir    string   // of this process alone; its data, and its log beside it
 	Args   []string // after the bench's own
 	Env    []string // in addition to the bench's environment
+
+	keys []string // of the process that this one follows; new ones for nil
 }
 
 // Process is a running `peal serve`.
 type Process struct {
 	Addr        string // where it listens
+	cfg         Config
 	operatorKey string
 	logPath     string
 	client      *http.Client
@@ -50,8 +53,12 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
+	if cfg.keys == nil {
+		cfg.keys = []string{secret(), secret()}
+	}
+	master, operator := cfg.keys[0], cfg.keys[1]
 	p := &Process{
-		Addr: addr, operatorKey: secret(), client: &http.Client{Transport: &http.Transport{}},
+		Addr: addr, cfg: cfg, operatorKey: operator, client: &http.Client{Transport: &http.Transport{}},
 		logPath: filepath.Join(cfg.Dir, "peal.log"), exited: make(chan struct{}),
 	}
 	log, err := os.Create(p.logPath)
@@ -62,7 +69,7 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	args := append([]string{"serve", "--listen", addr, "--data", data, "--allow-private-networks", "127.0.0.0/8"}, cfg.Args...)
 	p.cmd = exec.Command(cfg.Binary, args...) // not CommandContext: Stop lets it drain
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = append(append(os.Environ(), "PEAL_MASTER_KEY="+secret(), "PEAL_OPERATOR_KEY="+p.operatorKey), cfg.Env...)
+	p.cmd.Env = append(append(os.Environ(), "PEAL_MASTER_KEY="+master, "PEAL_OPERATOR_KEY="+operator), cfg.Env...)
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -76,6 +83,9 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	}
 	return p, nil
 }
+
+// Restart runs Peal again on the data of a process that was stopped, which has its keys and its address no more.
+func (p *Process) Restart(ctx context.Context) (*Process, error) { return Start(ctx, p.cfg) }
 
 // PID is the process's number.
 func (p *Process) PID() int { return p.cmd.Process.Pid }

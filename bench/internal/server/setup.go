@@ -37,8 +37,14 @@ func (p *Process) SetUp(ctx context.Context, provider string, concurrency int) (
 	if t.ID == "" || t.Key == "" {
 		return t, fmt.Errorf("the API gave tenant %q and a key of %d characters", t.ID, len(t.Key))
 	}
-	return t, p.post(ctx, t.ID, "/v1/integrations", object{
-		"name": "bench", "kind": "wasender",
+	return t, p.Integrate(ctx, t, "bench", provider, concurrency)
+}
+
+// Integrate makes an integration without a limit, which sends to the stand-in at provider.
+func (p *Process) Integrate(ctx context.Context, t Tenant, name, provider string, concurrency int) error {
+	var created struct{}
+	return p.post(ctx, t.ID, "/v1/integrations", object{
+		"name": name, "kind": "wasender",
 		"credentials": object{"api_key": "k", "webhook_secret": "a-secret-of-the-bench"},
 		"settings": object{
 			"base_url":    "http://" + provider + "/api",
@@ -46,6 +52,16 @@ func (p *Process) SetUp(ctx context.Context, provider string, concurrency int) (
 			"concurrency": concurrency,
 		},
 	}, &created)
+}
+
+// Pause stops an integration's sending, or lets it go on.
+func (p *Process) Pause(ctx context.Context, t Tenant, name string, pause bool) error {
+	verb := "/resume"
+	if pause {
+		verb = "/pause"
+	}
+	var answer struct{}
+	return p.post(ctx, t.ID, "/v1/integrations/"+name+verb, object{}, &answer)
 }
 
 func (p *Process) post(ctx context.Context, tenant, path string, body, answer any) error {

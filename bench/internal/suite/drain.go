@@ -31,29 +31,37 @@ func (s *scene) pass(ctx context.Context, t *tally.Tally, loop func(context.Cont
 
 // drain waits until everything accepted has arrived, and then for what should not come.
 func (s *scene) drain(ctx context.Context, t *tally.Tally) error {
+	var exited <-chan struct{}
+	if s.sys != nil {
+		exited = s.sys.Exited
+	}
+	if err := Drain(ctx, t, s.Stall, exited); err != nil {
+		return err
+	}
+	return s.wait(ctx, s.Settle)
+}
+
+// Drain waits until everything accepted has arrived; without an arrival for as long as stall, it gives up.
+func Drain(ctx context.Context, t *tally.Tally, stall time.Duration, exited <-chan struct{}) error {
 	want := t.CountAccepted()
 	look := time.NewTicker(10 * time.Millisecond) // when the last one came is in the tally, to the nanosecond
 	defer look.Stop()
-	var exited <-chan struct{}
-	if s.peal != nil {
-		exited = s.peal.Exited()
-	}
 	seen, since := t.Distinct(), time.Now()
 	for t.Distinct() < want {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-exited:
-			return errors.New("peal has ended by itself")
+			return errors.New("what is measured has ended by itself")
 		case <-look.C:
 		}
 		if n := t.Distinct(); n > seen {
 			seen, since = n, time.Now()
-		} else if time.Since(since) > s.Stall {
-			return fmt.Errorf("nothing has come for %v", s.Stall)
+		} else if time.Since(since) > stall {
+			return fmt.Errorf("nothing has come for %v", stall)
 		}
 	}
-	return s.wait(ctx, s.Settle)
+	return nil
 }
 
 func (s *scene) wait(ctx context.Context, d time.Duration) error {

@@ -23,6 +23,7 @@ func Scenarios() []string { return []string{Ceiling, Single, Batch, Open, Idle} 
 
 // Options says what to run and how.
 type Options struct {
+	Systems   []Launcher // what is measured; Peal alone where there are none
 	Scenarios []string
 	Runs      int
 

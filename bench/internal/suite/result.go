@@ -13,6 +13,7 @@ import (
 
 // Result is one run of one scenario. README.md says what each number means.
 type Result struct {
+	System   string `json:"system,omitempty"` // empty where there is only Peal
 	Scenario string `json:"scenario"`
 	Run      int    `json:"run"`
 	Error    string `json:"error,omitempty"` // refused, lost, doubled, or the process did not end well
@@ -82,12 +83,13 @@ func perSecond(n int, ns int64) float64 {
 
 // line is the result in short, for those who wait.
 func (r *Result) line() string {
+	name := strings.TrimPrefix(r.System+" "+r.Scenario, " ")
 	if r.Error != "" {
 		first, _, _ := strings.Cut(r.Error, "\n")
-		return r.Scenario + ": FAILED: " + first
+		return name + ": FAILED: " + first
 	}
 	if r.Scenario == Idle {
-		return fmt.Sprintf("%s: %.1f MB", r.Scenario, float64(r.ResidentBytes)/(1<<20))
+		return fmt.Sprintf("%s: %.1f MB", name, float64(r.ResidentBytes)/(1<<20))
 	}
-	return fmt.Sprintf("%s: %d sent, %.0f/s delivered", r.Scenario, r.Accepted, r.DeliveredPerSec)
+	return fmt.Sprintf("%s: %d sent, %.0f/s delivered", name, r.Accepted, r.DeliveredPerSec)
 }

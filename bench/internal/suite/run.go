@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"peal/bench/internal/host"
 	"peal/bench/internal/server"
@@ -45,6 +46,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	// PostgreSQL may run as another user, with its folder somewhere below.
+	if err := os.Chmod(work, 0o711); err != nil {
+		return nil, err
+	}
 	if !o.Keep {
 		defer func() { _ = os.RemoveAll(work) }() // what stays behind is in a folder that git ignores
 	}
@@ -58,39 +63,36 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if rep.Sync, err = host.MeasureSync(work, syncTimes); err != nil {
 		return nil, err
 	}
+	if len(o.Systems) == 0 {
+		o.Systems = []Launcher{{Launch: LaunchPeal}}
+	}
 	for run := range o.Runs {
 		for _, name := range o.Scenarios {
-			dir := filepath.Join(work, fmt.Sprintf("%s-%d", name, run+1))
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return nil, err
-			}
-			res, err := o.runOne(ctx, name, run+1, dir)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			rep.Results = append(rep.Results, res)
-			o.progress("run %d of %d: %s", run+1, o.Runs, res.line())
-			if !o.Keep {
-				_ = os.RemoveAll(dir) // as above
+			for _, l := range o.Systems {
+				res, err := o.oneOf(ctx, work, l, name, run+1)
+				if err != nil {
+					return nil, fmt.Errorf("%s %s: %w", l.Name, name, err)
+				}
+				rep.Results = append(rep.Results, res)
+				o.progress("run %d of %d: %s", run+1, o.Runs, res.line())
 			}
 		}
 	}
 	return rep, nil
 }
 
-func (o *Options) progress(format string, args ...any) {
-	fmt.Fprintf(o.Progress, format+"\n", args...)
+// oneOf gives a run a folder of its own.
+func (o *Options) oneOf(ctx context.Context, work string, l Launcher, name string, run int) (Result, error) {
+	dir := filepath.Join(work, strings.TrimPrefix(fmt.Sprintf("%s-%s-%d", l.Name, name, run), "-"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Result{}, err
+	}
+	if !o.Keep {
+		defer func() { _ = os.RemoveAll(dir) }() // as in Run
+	}
+	return o.runOne(ctx, l, name, run, dir)
 }
 
-// start runs Peal for one run of a scenario.
-func (o *Options) start(ctx context.Context, name string, run int, dir string) (*server.Process, error) {
-	cfg := server.Config{Binary: o.Binary, Dir: dir, Args: o.PealArgs, Env: o.PealEnv}
-	if o.CPUProfile != "" {
-		path, err := filepath.Abs(fmt.Sprintf("%s-%s-%d.prof", o.CPUProfile, name, run))
-		if err != nil {
-			return nil, err
-		}
-		cfg.Env = append(cfg.Env[:len(cfg.Env):len(cfg.Env)], "PEAL_CPUPROFILE="+path)
-	}
-	return server.Start(ctx, cfg)
+func (o *Options) progress(format string, args ...any) {
+	fmt.Fprintf(o.Progress, format+"\n", args...)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"peal/bench/internal/host"
 	"peal/bench/internal/load"
-	"peal/bench/internal/server"
 	"peal/bench/internal/standin"
 	"peal/bench/internal/stats"
 	"peal/bench/internal/tally"
@@ -34,14 +34,14 @@ type scene struct {
 	*Options
 	name string
 	prov *standin.Server
-	peal *server.Process
+	sys  *System // nil where the stand-in itself is measured
 	key  string
 	late []int64 // of an open loop
 }
 
 // runOne makes everything anew, so that no run inherits a database, a heap or a peak of memory.
-func (o *Options) runOne(ctx context.Context, name string, run int, dir string) (res Result, err error) {
-	res = Result{Scenario: name, Run: run}
+func (o *Options) runOne(ctx context.Context, l Launcher, name string, run int, dir string) (res Result, err error) {
+	res = Result{System: l.Name, Scenario: name, Run: run}
 	s := &scene{Options: o, name: name, key: "k"}
 	if s.prov, err = standin.New("127.0.0.1:0"); err != nil {
 		return res, err
@@ -51,50 +51,57 @@ func (o *Options) runOne(ctx context.Context, name string, run int, dir string) 
 		err = s.measure(ctx, &res)
 		return res, err
 	}
-	if s.peal, err = o.start(ctx, name, run, dir); err != nil {
+	s.sys, err = l.Launch(ctx, Launch{
+		Options: o, Name: strings.TrimPrefix(l.Name+"-"+name, "-"), Run: run, Dir: dir, Provider: s.prov.Addr(),
+	})
+	if err != nil {
 		return res, err
 	}
 	defer func() {
-		stopErr := s.peal.Stop()
+		stopErr := s.sys.Stop()
 		res.fail(stopErr)
 		if err != nil {
 			err = errors.Join(err, stopErr) // the result is lost, and this may say why
 		}
 	}()
-	tenant, err := s.peal.SetUp(ctx, s.prov.Addr(), o.Concurrency)
-	if err != nil {
+	s.key = s.sys.Key
+	if name == Idle {
+		return res, s.idle(ctx, &res)
+	}
+	if err := s.measure(ctx, &res); err != nil || res.Error != "" || s.sys.Verify == nil {
 		return res, err
 	}
-	s.key = tenant.Key
-	if name == Idle {
-		err = s.idle(ctx, &res)
-	} else {
-		err = s.measure(ctx, &res)
-	}
-	return res, err
+	res.fail(s.sys.Verify(ctx, res.Accepted+s.warmups()))
+	return res, nil
 }
 
 // idle watches a process that was set up and has nothing to do.
 func (s *scene) idle(ctx context.Context, res *Result) error {
-	before, err := host.CPU(s.peal.PID())
+	before, err := s.sys.Usage()
 	if err != nil {
 		return err
 	}
 	if err := s.wait(ctx, s.Idle); err != nil {
 		return err
 	}
-	after, err := host.CPU(s.peal.PID())
+	after, err := s.sys.Usage()
 	if err != nil {
 		return err
 	}
-	res.IdleCPUPercent = 100 * (after - before).Seconds() / max(s.Idle.Seconds(), 1e-9)
+	res.IdleCPUPercent = 100 * (after.CPU - before.CPU).Seconds() / max(s.Idle.Seconds(), 1e-9)
 	return s.memory(res)
 }
 
 func (s *scene) memory(res *Result) error {
-	m, err := host.MemoryOf(s.peal.PID())
-	res.ResidentBytes, res.PeakBytes = m.Now, m.Peak
+	u, err := s.sys.Usage()
+	res.ResidentBytes, res.PeakBytes = u.Resident, u.Peak
 	return err
+}
+
+// warmups is how many notifications the warm-up sends: whole requests.
+func (s *scene) warmups() int {
+	size := s.batchSize()
+	return (s.Warmup + size - 1) / size * size
 }
 
 // measure warms up, then loads and counts. An error is of the suite; what Peal did wrong goes into the result.
@@ -121,7 +128,7 @@ func (s *scene) measure(ctx context.Context, res *Result) error {
 	res.Late = stats.Of(s.late)
 	res.fillUsage(before, after)
 	res.fail(passErr)
-	if s.peal == nil || ctx.Err() != nil {
+	if s.sys == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return s.memory(res)
@@ -135,10 +142,12 @@ type usage struct {
 
 func (s *scene) usage() (u usage, err error) {
 	u.at, u.own = time.Now(), host.OwnCPU()
-	if s.peal != nil {
-		if u.peal, err = host.CPU(s.peal.PID()); err != nil {
+	if s.sys != nil {
+		used, err := s.sys.Usage()
+		if err != nil {
 			return u, err
 		}
+		u.peal = used.CPU
 	}
 	u.machine, err = host.BusyCPU()
 	return u, err
@@ -179,14 +188,14 @@ func (s *scene) config(t *tally.Tally) load.Config {
 		return cfg
 	case Batch:
 		cfg.Connections = s.BatchConnections
-		cfg.Request = load.Batch(s.peal.Addr, s.key, t.Run(), s.BatchSize)
+		cfg.Request = load.Batch(s.sys.Addr, s.key, t.Run(), s.BatchSize)
 	case Open:
 		cfg.Connections = s.OpenConnections
-		cfg.Request = load.Single(s.peal.Addr, s.key, t.Run())
+		cfg.Request = load.Single(s.sys.Addr, s.key, t.Run())
 	default:
-		cfg.Request = load.Single(s.peal.Addr, s.key, t.Run())
+		cfg.Request = load.Single(s.sys.Addr, s.key, t.Run())
 	}
-	cfg.Addr = s.peal.Addr
+	cfg.Addr = s.sys.Addr
 	return cfg
 }
 

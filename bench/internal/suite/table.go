@@ -46,9 +46,12 @@ func (o *Options) described() Described {
 	return d
 }
 
-func order(loop string) int {
+func order(loop string) int { return slices.Index(Scenarios(), LoopName(loop)) }
+
+// LoopName is the scenario that an entry of Described.Loops describes.
+func LoopName(loop string) string {
 	name, _, _ := strings.Cut(loop, ":")
-	return slices.Index(Scenarios(), name)
+	return name
 }
 
 // metric is a line of the table.
@@ -88,6 +91,14 @@ func metrics() []metric {
 
 // WriteTable prints the report for people.
 func (r *Report) WriteTable(w io.Writer) {
+	r.WriteHead(w)
+	for _, loop := range r.Options.Loops {
+		r.writeScenario(w, loop)
+	}
+}
+
+// WriteHead prints what has to stand beside every number.
+func (r *Report) WriteHead(w io.Writer) {
 	fmt.Fprintf(w, "\nmachine: %s\n", r.Machine)
 	if r.Machine.InMemory() {
 		fmt.Fprintf(w, "NOTE: the data folder is in memory (%s): a sync costs nothing there, so nothing below is durable. Choose another with -dir.\n", r.Machine.Filesystem)
@@ -99,13 +110,10 @@ func (r *Report) WriteTable(w io.Writer) {
 		fmt.Fprintf(w, "NOTE: not the defaults: %s\n", strings.Join(changed, " "))
 	}
 	fmt.Fprintf(w, "runs: %d; generator, stand-in and Peal share the machine; fsync is on; notifications of 1 kB\n", r.Options.Runs)
-	for _, loop := range r.Options.Loops {
-		r.writeScenario(w, loop)
-	}
 }
 
 func (r *Report) writeScenario(w io.Writer, loop string) {
-	name, _, _ := strings.Cut(loop, ":")
+	name := LoopName(loop)
 	fmt.Fprintf(w, "\n%s\n", loop)
 	fmt.Fprintf(w, "  %-32s %12s %12s %12s\n", "", "median", "min", "max")
 	for _, m := range metrics() {
