@@ -227,10 +227,7 @@ func TestSchedulesFireAfterALeaderHasDied(t *testing.T) {
 
 func TestManyNodesMakeTheStreamsAtOnce(t *testing.T) {
 	t.Parallel()
-	urls, _, err := shared.Account()
-	if err != nil {
-		t.Fatal(err)
-	}
+	urls := shared.Account(t)
 	var nodes sync.WaitGroup
 	for i := range 6 {
 		nodes.Go(func() {

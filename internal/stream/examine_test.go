@@ -65,10 +65,7 @@ func TestABrokerThatWillNotDoIsRefused(t *testing.T) {
 	})
 	t.Run("too few servers", func(t *testing.T) {
 		t.Parallel()
-		urls, _, err := shared.Account()
-		if err != nil {
-			t.Fatal(err)
-		}
+		urls := shared.Account(t)
 		refused(t, External{URLs: urls, Replicas: 5}, "DELIVERIES", "5 replicas", "--nats-replicas (PEAL_NATS_REPLICAS)")
 	})
 	t.Run("no credentials file", func(t *testing.T) {
@@ -154,10 +151,7 @@ func TestTheUserOfTheManualWillDo(t *testing.T) {
 
 func TestAStreamThatIsNotPealsIsRefused(t *testing.T) {
 	t.Parallel()
-	urls, _, err := shared.Account()
-	if err != nil {
-		t.Fatal(err)
-	}
+	urls := shared.Account(t)
 	s := openAt(t, urls)
 	for name, wrong := range map[string]jetstream.StreamConfig{
 		"is such a stream": {Name: pipeline.Callbacks, Subjects: []string{pipeline.CallbackSubjects}, Retention: jetstream.LimitsPolicy, Replicas: 3},

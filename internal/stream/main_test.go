@@ -47,10 +47,7 @@ func columns(t *testing.T, test func(t *testing.T, open func() *Stream)) {
 	})
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
-		urls, _, err := shared.Account()
-		if err != nil {
-			t.Fatal(err)
-		}
+		urls := shared.Account(t)
 		test(t, func() *Stream { return openAt(t, urls) })
 	})
 }

@@ -115,10 +115,7 @@ func TestAReconnectIsNoReasonToEnd(t *testing.T) {
 // TestNobodyJoinsIn: a lane that another node has cannot be opened, nor does one that was taken over bring anything more.
 func TestNobodyJoinsIn(t *testing.T) {
 	t.Parallel()
-	urls, _, err := shared.Account()
-	if err != nil {
-		t.Fatal(err)
-	}
+	urls := shared.Account(t)
 	one, two := openAt(t, urls), openAt(t, urls)
 	f := openQueue(t, one, "in")
 	if _, err := two.OpenQueue(t.Context(), "in", peal.Normal, 10, time.Minute); !errors.Is(err, ErrOwned) {

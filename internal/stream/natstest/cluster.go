@@ -2,7 +2,7 @@ package natstest
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -32,7 +34,7 @@ type Cluster struct {
 	mu      sync.Mutex
 	running [servers]*server.Server // nil: killed
 	ports   [servers]ports          // of the first start, so that a server is found again after a restart
-	given   int                     // accounts
+	free    []int                   // accounts that nobody has
 }
 
 // ports of a server; zero: any that is free.
@@ -52,6 +54,9 @@ func New(t testing.TB) *Cluster {
 // Start starts a cluster with so many accounts, and returns when it takes streams. Stop stops it.
 func Start(accounts int) (_ *Cluster, err error) {
 	c := &Cluster{accounts: accounts}
+	for n := range accounts {
+		c.free = append(c.free, n)
+	}
 	defer func() {
 		if err != nil {
 			c.Stop()
@@ -164,19 +169,50 @@ func (c *Cluster) Stop() {
 	_ = os.RemoveAll(c.dir) // what is left is in the temporary folder
 }
 
-// errNoAccount says that too few accounts were made.
-var errNoAccount = errors.New("all accounts of the cluster are given out: start it with more")
-
-// Account gives an account that nobody else has: the URLs to connect with, and its name.
-func (c *Cluster) Account() (urls []string, name string, err error) {
+// Account lends the test an account that nobody else has now: the URLs to connect with. At the end of the test its streams
+// are deleted.
+func (c *Cluster) Account(t testing.TB) (urls []string) {
+	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.given == c.accounts {
-		return nil, "", errNoAccount
+	if len(c.free) == 0 {
+		t.Fatal("all accounts of the cluster are given out: start it with more")
 	}
-	c.given++
-	name = account(c.given - 1)
-	return c.at(name), name, nil
+	n := c.free[0]
+	c.free = c.free[1:]
+	urls = c.at(account(n))
+	t.Cleanup(func() {
+		if err := empty(urls); err != nil {
+			t.Errorf("empty the NATS account: %v", err)
+			return // nobody gets it any more
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.free = append(c.free, n)
+	})
+	return urls
+}
+
+// empty deletes all streams of an account.
+func empty(urls []string) error {
+	conn, err := nats.Connect(strings.Join(urls, ","))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	names := js.StreamNames(ctx)
+	for name := range names.Name() {
+		if err := js.DeleteStream(ctx, name); err != nil {
+			return err
+		}
+	}
+	return names.Err()
 }
 
 // URLs are where the first account is reached.
