@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Config of a Store.
@@ -18,7 +20,8 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
 
-	ownClock bool // leases go by Now on PostgreSQL, too; for tests that set it
+	ownClock bool            // leases go by Now on PostgreSQL, too; for tests that set it
+	tracer   pgx.QueryTracer // sees PostgreSQL's statements; for tests
 }
 
 // Store is the records. Create it with Open.
