@@ -14,13 +14,21 @@ import (
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/store"
+	"peal/internal/store/pgtest"
 )
 
-// BenchmarkWrites tells what a delivery costs the records, by step, 100 to a transaction.
+// BenchmarkWrites tells what a delivery costs the records, by step, 100 to a transaction. Of PostgreSQL the processor's
+// time is the client's.
 func BenchmarkWrites(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { benchmarkWrites(b, store.Config{Path: filepath.Join(b.TempDir(), "peal.db")}) })
+	b.Run("postgres", func(b *testing.B) { benchmarkWrites(b, store.Config{URL: pgtest.URL(b)}) })
+}
+
+func benchmarkWrites(b *testing.B, cfg store.Config) {
+	b.Helper()
 	const batch = 100
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.Config{Path: filepath.Join(b.TempDir(), "peal.db")})
+	s, err := store.Open(ctx, cfg)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant. SQLite
-	// would walk the tenant's whole log because that is in order.
+	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant. By
+	// delivery_id alone the database might walk the tenant's whole log because that is in order.
 	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_key
-		WHERE integration_id = ? AND message_key = ? ORDER BY delivery_id DESC LIMIT 1`
+		WHERE integration_id = ? AND message_key = ? ORDER BY delivery_id || '' DESC LIMIT 1`
 	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_message
-		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY delivery_id DESC LIMIT 1`
+		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY delivery_id || '' DESC LIMIT 1`
 	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
 		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
 	// Times are the smallest that was told, so that the order of receipts does not matter.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,22 +78,61 @@ func (s *Store) maintain(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	return s.warnOfStrays(ctx)
+	strays, err := s.strays(ctx)
+	if err != nil {
+		return err
+	}
+	if there, err = s.partitions(ctx); err != nil {
+		return err
+	}
+	if s.covered.Store(nil); !strays {
+		s.covered.Store(coveredBy(there))
+	}
+	return nil
 }
 
-// warnOfStrays says so when rows have fallen beside the partitions: they stay findable, but do not leave as a whole.
-func (s *Store) warnOfStrays(ctx context.Context) error {
+// coveredBy gives the ids that the partitions cover; nil when there is a gap between them.
+func coveredBy(there map[string]bool) *[2]string {
+	weeks := weeksOf(there)
+	for i := 1; i < len(weeks); i++ {
+		if weeks[i-1].end() != weeks[i].start {
+			return nil
+		}
+	}
+	if len(weeks) == 0 {
+		return nil
+	}
+	return &[2]string{idAt(weeks[0].start), idAt(weeks[len(weeks)-1].end())}
+}
+
+// weeksOf are the weeks that have a partition of the log, the oldest first.
+func weeksOf(there map[string]bool) []week {
+	var weeks []week
+	for name := range there {
+		date, ok := strings.CutPrefix(name, "communications_log_p")
+		if start, err := time.Parse(weekLayout, date); ok && err == nil {
+			weeks = append(weeks, week{start})
+		}
+	}
+	slices.SortFunc(weeks, func(a, b week) int { return a.start.Compare(b.start) })
+	return weeks
+}
+
+// strays tells whether rows have fallen beside the partitions, and warns of it: they stay findable, but do not leave as a
+// whole.
+func (s *Store) strays(ctx context.Context) (found bool, err error) {
 	for _, table := range partitionedTables() {
 		var some bool
 		err := one(ctx, s.reads, scanInto[bool], &some, `SELECT EXISTS (SELECT 1 FROM `+table[0]+`_default)`)
 		if err != nil {
-			return fmt.Errorf("look for rows beside the partitions: %w", err)
+			return false, fmt.Errorf("look for rows beside the partitions: %w", err)
 		}
 		if some {
+			found = true
 			s.log.WarnContext(ctx, "rows lie in a default partition: a node's clock is wrong, or was", "table", table[0]+"_default")
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // partitions gives the names of those that are attached.
@@ -176,13 +216,8 @@ func (s *Store) retainPartitions(ctx context.Context, before time.Time) (r peal.
 		return r, err
 	}
 	oldest := before // of what stays
-	for name := range there {
-		date, ok := strings.CutPrefix(name, "communications_log_p")
-		start, err := time.Parse(weekLayout, date)
-		if !ok || err != nil {
-			continue
-		}
-		w := week{start}
+	for _, w := range weeksOf(there) {
+		name := "communications_log" + w.suffix()
 		if w.end().After(before) {
 			oldest = earlier(oldest, w.start)
 			continue

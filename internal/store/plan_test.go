@@ -111,8 +111,8 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 	intended := map[string]string{
 		"UPDATE communications_log SET status = ?1, attempts":                                                        "log_delivery",
 		"status = CASE WHEN in_flight = 1 THEN 'sent'":                                                               "log_delivery",
-		"AND message_key = ? ORDER BY delivery_id DESC LIMIT 1":                                                      "log_key",
-		"AND message_id = ? AND integration_id = ? ORDER BY delivery_id DESC LIMIT 1":                                "log_message",
+		"AND message_key = ? ORDER BY delivery_id || '' DESC LIMIT 1":                                                "log_key",
+		"AND message_id = ? AND integration_id = ? ORDER BY delivery_id || '' DESC LIMIT 1":                          "log_message",
 		"SELECT body_hash, answer FROM idempotency":                                                                  "PRIMARY KEY",
 		"FROM communications_log INDEXED BY log_in_flight":                                                           "log_in_flight",
 		"AND check_at <= ? AND status = 'uncertain'":                                                                 "log_check",

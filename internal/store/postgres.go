@@ -36,6 +36,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	if err := migratePostgres(ctx, base); err != nil {
 		return nil, err
 	}
+	base.Tracer = cfg.tracer
 	d := postgresDialect()
 	readers := map[string]string{"statement_timeout": millis(countTime), "default_transaction_read_only": "on"}
 	reads, quick := openPool(base, readConns, readers), openPool(base, quickConns, readers)
@@ -77,7 +78,7 @@ func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 // openPool makes a pool of at most n connections; none is opened yet. What the URL says of a parameter stands.
 func openPool(base *pgx.ConnConfig, n int, params map[string]string) *sql.DB {
 	c := base.Copy()
-	params["application_name"] = "peal"
+	params["application_name"], params["jit"] = "peal", "off" // compiling takes longer than any of these statements
 	for name, value := range params {
 		if _, said := c.RuntimeParams[name]; !said {
 			c.RuntimeParams[name] = value

@@ -33,6 +33,8 @@ func (f *folding) involved() bool {
 	return f.MessageKey != "" && f.row.key == ""
 }
 
+// What is sorted by delivery_id || ” is looked up first, and then sorted: by delivery_id alone the database might walk the
+// tenant's whole log because that is in order.
 const (
 	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at`
 	pgFindByDelivery = `SELECT u.n, ` + pgFoundColumns + ` FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
@@ -40,10 +42,10 @@ const (
 		ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.integration_id = u.integration_id`
 	pgFindByKey = `SELECT u.n, l.* FROM unnest($1::int[], $2::text[], $3::text[]) AS u (n, integration_id, message_key)
 		CROSS JOIN LATERAL (SELECT ` + pgFoundColumns + ` FROM communications_log l WHERE l.integration_id = u.integration_id
-		AND l.message_key = u.message_key ORDER BY l.delivery_id DESC LIMIT 1) l`
+		AND l.message_key = u.message_key ORDER BY l.delivery_id || '' DESC LIMIT 1) l`
 	pgFindByID = `SELECT u.n, l.* FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS u (n, tenant_id, integration_id, message_id)
 		CROSS JOIN LATERAL (SELECT ` + pgFoundColumns + ` FROM communications_log l WHERE l.tenant_id = u.tenant_id
-		AND l.message_id = u.message_id AND l.integration_id = u.integration_id ORDER BY l.delivery_id DESC LIMIT 1) l`
+		AND l.message_id = u.message_id AND l.integration_id = u.integration_id ORDER BY l.delivery_id || '' DESC LIMIT 1) l`
 	pgLockRows = `SELECT 0, ` + pgFoundColumns + ` FROM unnest($1::text[], $2::text[]) AS u (tenant_id, delivery_id)
 		JOIN communications_log l ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $3 AND $4
 		ORDER BY l.delivery_id FOR UPDATE OF l`

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Config of a Store.
@@ -17,20 +20,22 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
 
-	ownClock bool // leases go by Now on PostgreSQL, too; for tests that set it
+	ownClock bool            // leases go by Now on PostgreSQL, too; for tests that set it
+	tracer   pgx.QueryTracer // sees PostgreSQL's statements; for tests
 }
 
 // Store is the records. Create it with Open.
 type Store struct {
-	d      *dialect
-	dir    string // of SQLite's file
-	reads  *pool
-	quick  *pool // for what every request needs: it never waits behind a query of the log
-	writer writer
-	admin  *sql.DB // changes PostgreSQL's partitions; nil on SQLite
-	shared bool    // other nodes write to the same database: what must be one for all is asked there
-	now    func() time.Time
-	log    *slog.Logger
+	d       *dialect
+	dir     string // of SQLite's file
+	reads   *pool
+	quick   *pool // for what every request needs: it never waits behind a query of the log
+	writer  writer
+	admin   *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
+	covered atomic.Pointer[[2]string] // ids that PostgreSQL's partitions cover without a gap; nil where there is nothing to say
+	shared  bool                      // other nodes write to the same database: what must be one for all is asked there
+	now     func() time.Time
+	log     *slog.Logger
 }
 
 // writer runs writes. Whatever waits becomes one transaction.

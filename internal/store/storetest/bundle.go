@@ -27,7 +27,7 @@ type bundle struct {
 
 func newBundle(t *testing.T, open Open) *bundle {
 	t.Helper()
-	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	c := &clock{at: time.Now().UTC().Truncate(time.Second)} // ids are made by the system's clock, and the two go together
 	return &bundle{T: t, Store: open(t, c.now), clock: c}
 }
 
