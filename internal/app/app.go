@@ -177,8 +177,13 @@ func (a *App) stages(v *vault.Vault) {
 	})
 	a.folder.Parked = a.checker.Urge
 	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
-	a.quotas = accept.NewQuotas(accept.QuotasConfig{Usage: a.store, Nodes: func() int { return a.leases.Count(peal.RoleAccept) }, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log})
-	a.queues = accept.NewQueues(accept.QueuesConfig{Waiting: a.store, Accounts: a.directory, Log: a.log, Now: a.clock.Now})
+	accepting := func() int { return a.leases.Count(peal.RoleAccept) }
+	a.quotas = accept.NewQuotas(accept.QuotasConfig{
+		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,
+	})
+	a.queues = accept.NewQueues(accept.QueuesConfig{
+		Waiting: a.stream, Accounts: a.directory, Nodes: accepting, Log: a.log, Now: a.clock.Now,
+	})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
 			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,

@@ -60,13 +60,6 @@ func fill(t *testing.T, dir string) (makeRoom func()) {
 	}
 }
 
-// readiness is what /readyz says.
-type readiness struct {
-	Status   string
-	Failing  []string
-	Degraded []string
-}
-
 func (w *world) readiness(t *testing.T) (r readiness, status int) {
 	t.Helper()
 	a := w.do(t, "GET", "/readyz", "", "")

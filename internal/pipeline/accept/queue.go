@@ -65,6 +65,9 @@ const arrivalSpan = 50 * time.Millisecond
 // maxArrivals is how many of them are remembered of a lane; then neighbours are put together.
 const maxArrivals = 512
 
+// maxCountAge is how long a count is reckoned on from: while nothing can be counted, in the end nobody knows.
+const maxCountAge = 5 * time.Minute
+
 // NewQueues makes Queues.
 func NewQueues(cfg QueuesConfig) *Queues {
 	if cfg.Nodes == nil {
@@ -158,7 +161,7 @@ func (q *Queues) estimate(ctx context.Context, d *peal.Delivery, joins bool) *ap
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now, l := q.cfg.Now(), q.of(d.IntegrationID)
-	if l.counted.IsZero() {
+	if now.Sub(l.counted) > maxCountAge {
 		return nil
 	}
 	rate := l.rate

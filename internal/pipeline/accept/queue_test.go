@@ -60,9 +60,13 @@ func TestWhoIsUrgentHasFewerAhead(t *testing.T) {
 	if e := q.Join(t.Context(), queued(c, peal.Critical)); e.Ahead != 92-45 {
 		t.Errorf("a second later %d are ahead", e.Ahead)
 	}
-	c.pass(time.Hour)
+	c.pass(4 * time.Minute)
 	if e := q.Join(t.Context(), queued(c, peal.Bulk)); e.Ahead != 0 || !e.ETA.Equal(c.now()) {
-		t.Errorf("an hour later: %+v", e)
+		t.Errorf("minutes later: %+v", e)
+	}
+	c.pass(time.Hour)
+	if e := q.Join(t.Context(), queued(c, peal.Bulk)); e != nil {
+		t.Errorf("long after the last count: %+v", e)
 	}
 }
 
