@@ -15,8 +15,10 @@ import (
 
 const (
 	findBatch   = 500
-	maxLogPages = 50   // that are read to find a batch
-	maxOthers   = 5000 // deliveries that one batch is compared with
+	maxLogPages = 200             // that are read to find a batch
+	maxOthers   = 5000            // deliveries that one batch is compared with
+	findRest    = 5 * time.Second // between two readings of a log, and findShare times as long as a reading took
+	findShare   = 4
 )
 
 // Lost are uncertain deliveries, and what they have to be told from.
@@ -32,29 +34,37 @@ type Jobs interface {
 	Publish(jobs []pipeline.Job)
 }
 
-// findAll looks for an integration's lost deliveries that are due. One reading of the log serves a whole batch.
+// findAll looks for an integration's lost deliveries that are due. One reading of the log serves a whole batch; where
+// something is lost again and again, the readings keep their distance, or look-ups would do nothing else.
 func (c *Checker) findAll(ctx context.Context, in *peal.Integration) {
 	kind, ok := c.Integrations.Kind(in.Kind)
 	if !ok || len(kind.Defaults().Finds) == 0 {
 		return
 	}
-	for ctx.Err() == nil {
-		if in = c.Integrations.ByID(in.ID); in == nil || !c.checked(in) {
-			return
-		}
-		rows, err := c.Lost.DueFinds(ctx, in.ID, c.Now(), findBatch)
-		if err != nil {
-			c.Log.Warn("lost deliveries not read", "integration_id", in.ID, "error", err)
-			return
-		}
-		if len(rows) == 0 || !c.find(ctx, in, kind, rows) {
-			return
-		}
+	start := c.Now()
+	c.mu.Lock()
+	early := start.Before(c.reads[in.ID])
+	c.mu.Unlock()
+	if early {
+		return
 	}
+	rows, err := c.Lost.DueFinds(ctx, in.ID, start, findBatch)
+	if err != nil {
+		c.Log.Warn("lost deliveries not read", "integration_id", in.ID, "error", err)
+		return
+	}
+	if len(rows) == 0 {
+		return
+	}
+	c.find(ctx, in, kind, rows)
+	end := c.Now()
+	c.mu.Lock()
+	c.reads[in.ID] = end.Add(max(findRest, findShare*end.Sub(start)))
+	c.mu.Unlock()
 }
 
-// find looks for a batch of lost deliveries; false when the records are at fault.
-func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) bool {
+// find looks for a batch of lost deliveries, and writes what it found.
+func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) {
 	findings, err := c.findings(ctx, in, kind, rows)
 	var done pipeline.Reconciled
 	if err == nil {
@@ -65,7 +75,7 @@ func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.
 			c.Log.Warn("lost deliveries not looked for; they are later", "integration_id", in.ID, "error", err)
 			c.rest(in.ID, c.Now().Add(checkRest))
 		}
-		return false
+		return
 	}
 	for _, m := range done.Moved {
 		c.Metrics.Moved.WithLabelValues(m.IntegrationID, string(m.Status)).Inc()
@@ -74,7 +84,6 @@ func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.
 		c.Log.Info("lost deliveries settled by the provider's log", "integration_id", in.ID, "deliveries", len(done.Moved), "requeued", len(done.Jobs))
 	}
 	c.Jobs.Publish(done.Jobs)
-	return true
 }
 
 func (c *Checker) findings(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) ([]pipeline.Finding, error) {
@@ -108,8 +117,15 @@ func (c *Checker) postpone(rows []pipeline.Lost, pe *provider.Error, finds []tim
 	return findings
 }
 
-// lookInto reads the log and judges a batch by it. It fails with a *provider.Error when the log cannot be read.
-func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) ([]pipeline.Finding, error) {
+// lookInto reads the log and judges a batch by it. It fails with a *provider.Error when the log cannot be read, or the
+// provider's code panics on it.
+func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) (_ []pipeline.Finding, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Log.Error("looking into the provider's log panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
+		}
+	}()
 	client, err := kind.Open(in, c.Transport)
 	if err != nil {
 		return nil, err
@@ -133,6 +149,11 @@ func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provi
 	if err := c.compare(ctx, in, reader, e, recipients, since); err != nil {
 		return nil, err
 	}
+	return judgeAll(in, kind, reader, e, rows), nil
+}
+
+// judgeAll judges a batch, and says when to look again.
+func judgeAll(in *peal.Integration, kind provider.Kind, reader provider.LogReader, e *evidence, rows []pipeline.Lost) []pipeline.Finding {
 	findings := make([]pipeline.Finding, len(rows))
 	for i := range rows {
 		f := e.judge(&rows[i], printOf(reader, rows[i].Payload))
@@ -149,7 +170,7 @@ func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provi
 		}
 		findings[i] = f
 	}
-	return findings, nil
+	return findings
 }
 
 // readLog reads the log back to a time. What is read while the log grows is met again on the next page, and taken once.
@@ -162,7 +183,9 @@ func (c *Checker) readLog(ctx context.Context, in *peal.Integration, reader prov
 		if err := limit.Wait(ctx); err != nil {
 			return nil, err
 		}
-		p, err := c.askLog(ctx, in, reader, page)
+		lctx, cancel := context.WithTimeout(ctx, in.Timeout)
+		p, err := reader.ReadLog(lctx, page)
+		cancel()
 		if err != nil {
 			return nil, err
 		}
@@ -185,19 +208,6 @@ func (c *Checker) readLog(ctx context.Context, in *peal.Integration, reader prov
 	return e, nil
 }
 
-// askLog asks for a page; a panic of the provider's code is a page that could not be read.
-func (c *Checker) askLog(ctx context.Context, in *peal.Integration, reader provider.LogReader, page int) (p provider.LogPage, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.Log.Error("reading the provider's log panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
-			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
-		}
-	}()
-	lctx, cancel := context.WithTimeout(ctx, in.Timeout)
-	defer cancel()
-	return reader.ReadLog(lctx, page)
-}
-
 // compare brings in what of the log is known to be ours, and who else was told what.
 func (c *Checker) compare(ctx context.Context, in *peal.Integration, reader provider.LogReader, e *evidence, recipients []string, since time.Time) error {
 	var ids []string
@@ -213,7 +223,8 @@ func (c *Checker) compare(ctx context.Context, in *peal.Integration, reader prov
 	for i := range ours {
 		e.owners[ours[i].MessageID] = told{ours[i], printOf(reader, ours[i].Payload)}
 	}
-	others, err := c.Lost.ToldTo(ctx, in.TenantID, recipients, since, maxOthers)
+	// One that has been in doubt since before may have come into the log late.
+	others, err := c.Lost.ToldTo(ctx, in.TenantID, recipients, since.Add(-findLate), maxOthers)
 	if err != nil {
 		return err
 	}
