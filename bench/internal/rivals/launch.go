@@ -77,7 +77,7 @@ func (t *Tools) launchLarge(ctx context.Context, l suite.Launch) (_ *suite.Syste
 	}
 	s.add(nats.Process)
 	o := *l.Options
-	o.PealEnv = append(slices.Clone(o.PealEnv), "PEAL_DATABASE_URL="+pg.URL, "PEAL_NATS_URL="+nats.URL)
+	o.PealEnv = append(slices.Clone(o.PealEnv), "PEAL_DATABASE_URL="+pg.URL, "PEAL_NATS_URL="+nats.URL, "PEAL_NATS_REPLICAS=1")
 	l.Options = &o
 	sys, err := suite.LaunchPeal(ctx, l)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 
@@ -44,9 +45,14 @@ func StartNATS(ctx context.Context, bin, dir string) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As docs/operating.md has it: a webhook may be larger than NATS takes by default.
+	config := filepath.Join(dir, "nats.conf")
+	if err := os.WriteFile(config, []byte("max_payload: 5MB\n"), 0o600); err != nil {
+		return nil, err
+	}
 	n := &NATS{URL: "nats://" + addr}
 	n.Process, err = proc.Start(ctx, proc.Config{
-		Name: "nats", Dir: dir, Args: []string{bin, "-a", host, "-p", port, "-js", "-sd", data},
+		Name: "nats", Dir: dir, Args: []string{bin, "-c", config, "-a", host, "-p", port, "-js", "-sd", data},
 		Ready: func(ctx context.Context) error {
 			c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 			if err != nil {

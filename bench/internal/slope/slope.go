@@ -144,7 +144,7 @@ func (o *Options) below(ctx context.Context, dir, natsBinary string) (env []stri
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, pg.Stop())
 	}
-	return []string{"PEAL_DATABASE_URL=" + pg.URL, "PEAL_NATS_URL=" + nats.URL},
+	return []string{"PEAL_DATABASE_URL=" + pg.URL, "PEAL_NATS_URL=" + nats.URL, "PEAL_NATS_REPLICAS=1"},
 		func(ctx context.Context, tenant string, rows int, progress func(int)) (*fill.Plan, error) {
 			return fill.Postgres(ctx, pg.URL, tenant, rows, progress)
 		}, func() error { return errors.Join(nats.Stop(), pg.Stop()) }, nil
