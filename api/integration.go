@@ -6,7 +6,7 @@ import "time"
 type IntegrationRequest struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
 	Kind        string            `json:"kind" enum:"wasender"`
-	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret. Sealed at rest, never returned"`
+	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
 }
 
@@ -28,7 +28,7 @@ type Settings struct {
 	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
 	RetryBase      string          `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
 	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
-	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for a receipt that proves what happened; hold: leave it to a person; resend: send again"`
+	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for evidence, and look for it in the provider's log where the credentials allow that; hold: leave it to a person; resend: send again"`
 }
 
 // Limit allows at most rate in any window of period. Rate 0 means no limit.
@@ -57,6 +57,7 @@ type Integration struct {
 	Paused      *Pause    `json:"paused,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	Uncertain   int64     `json:"uncertain,omitempty" doc:"Deliveries whose outcome is unknown; only where one integration is asked for"`
 }
 
 // Pause says why an integration does not send.

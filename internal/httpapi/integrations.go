@@ -76,7 +76,17 @@ func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationO
 	if err != nil {
 		return nil, err
 	}
-	return s.integration(ctx, s.cfg.Integrations.Find(tenantID, in.ID), s.isAdmin(ctx), nil)
+	found := s.cfg.Integrations.Find(tenantID, in.ID)
+	out, err := s.integration(ctx, found, s.isAdmin(ctx), nil)
+	if err != nil {
+		return nil, err
+	}
+	// Without the records it is shown all the same: what is known of it is in memory.
+	out.Body.Uncertain, _, err = s.cfg.Uncertain.UncertainCounts(ctx, tenantID, peal.UncertainFilter{IntegrationID: found.ID})
+	if err != nil {
+		s.cfg.Log.Warn("uncertain deliveries not counted", "integration_id", found.ID, "error", err)
+	}
+	return out, nil
 }
 
 func (s *Server) updateIntegration(ctx context.Context, in *updateIntegrationInput) (*integrationOutput, error) {

@@ -15,7 +15,7 @@ import (
 // It gives a function that tells how often the log was read.
 func reconciling(t *testing.T, on string, settings ...func(*api.Settings)) (w *world, reads func() int) {
 	t.Helper()
-	w = silent(t, append(settings, policy(on))...)
+	w = setupWith(t, wasender.Options{Script: &wasender.Script{}}, eagerLedger, append(settings, policy(on))...)
 	_, err := w.peal.UpdateIntegration(t.Context(), w.integration.ID, api.IntegrationPatch{Credentials: map[string]string{
 		"personal_access_token": wasender.DefaultPAT, "session_id": strconv.Itoa(session),
 	}})
@@ -195,8 +195,9 @@ func TestHoldIsLeftToAPerson(t *testing.T) {
 	if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].ID != id {
 		t.Errorf("listed: %+v, %v", page, err)
 	}
-	if n := w.metric(t, "peal_uncertain"); n != 1 {
-		t.Errorf("%v are counted", n)
+	eventually(t, "it is counted", func() error { return want("uncertain", w.metric(t, "peal_uncertain"), 1) })
+	if in, err := w.peal.Integration(t.Context(), "wa"); err != nil || in.Uncertain != 1 {
+		t.Errorf("the integration says %+v, %v", in, err)
 	}
 	if n := reads(); n != 0 || w.emu.CountByRecipient(to) != 1 {
 		t.Errorf("the log was read %d times, the message taken %d times", n, w.emu.CountByRecipient(to))

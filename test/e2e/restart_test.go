@@ -133,6 +133,9 @@ func TestRestartUnderLoad(t *testing.T) {
 	if n := w.emu.Counts().Accepted; n != accepted.Load() {
 		t.Errorf("the provider took %d, %d were accepted", n, accepted.Load())
 	}
+	if page, err := w.peal.DeliveryPage(t.Context(), client.DeliveryQuery{Status: "uncertain"}); err != nil || len(page.Deliveries) != 0 {
+		t.Errorf("in doubt after clean stops: %+v, %v", page, err)
+	}
 }
 
 // sendUntilAnswered repeats a request, with its key, until the server is back and answers.

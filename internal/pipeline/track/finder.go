@@ -213,7 +213,8 @@ func (c *Checker) compare(ctx context.Context, in *peal.Integration, reader prov
 	for i := range ours {
 		e.owners[ours[i].MessageID] = told{ours[i], printOf(reader, ours[i].Payload)}
 	}
-	others, err := c.Lost.ToldTo(ctx, in.TenantID, recipients, since, maxOthers)
+	// One that has been in doubt since before may have come into the log late.
+	others, err := c.Lost.ToldTo(ctx, in.TenantID, recipients, since.Add(-findLate), maxOthers)
 	if err != nil {
 		return err
 	}

@@ -55,8 +55,12 @@ func (e *evidence) judge(l *pipeline.Lost, print string) pipeline.Finding {
 	claimable := 0
 	for i := range e.entries {
 		x := &e.entries[i]
-		if _, owned := e.owners[x.ID]; owned || x.To != l.Recipient || x.Print != print {
+		if x.To != l.Recipient || x.Print != print || e.owned(x) {
 			continue
+		}
+		if e.has(x.ID) {
+			f.Detail = "the provider's log has it under the id of a message to another number"
+			return f
 		}
 		claimable++
 		if !x.At.Before(l.From.Add(-findSkew)) && !x.At.After(l.To.Add(findLate)) {
@@ -91,6 +95,12 @@ func (e *evidence) rival(l *pipeline.Lost, print string) string {
 		}
 	}
 	return ""
+}
+
+// owned tells whether an entry is of a delivery of ours: by its id, and to the same number.
+func (e *evidence) owned(x *provider.LogEntry) bool {
+	of, ok := e.owners[x.ID]
+	return ok && of.Recipient == x.To
 }
 
 func (e *evidence) has(id string) bool {
@@ -137,7 +147,7 @@ func (e *evidence) missing(f *pipeline.Finding) {
 		if x.ID == "" || x.To == "" || x.Print == "" || x.At.IsZero() {
 			return
 		}
-		if x.To == f.Recipient && !e.has(x.ID) {
+		if x.To == f.Recipient && !e.owned(x) {
 			return
 		}
 		switch of, ok := e.witness(x); {

@@ -52,41 +52,43 @@ func TestJudge(t *testing.T) {
 		next peal.Status
 		id   string
 	}{
-		"one entry is it":                            {scene(soon, ours), peal.Sent, "5"},
-		"and has not come to an end there":           {scene(soon, with(ours, func(x *provider.LogEntry) { x.Status = "" })), peal.Sent, "5"},
-		"and failed there":                           {scene(soon, with(ours, func(x *provider.LogEntry) { x.Status = peal.Failed })), peal.Failed, "5"},
-		"by a clock that is off":                     {scene(soon, entry(5, -findSkew)), peal.Sent, "5"},
-		"logged late":                                {scene(soon, entry(5, 15*time.Second+findLate)), peal.Sent, "5"},
-		"of another time before":                     {scene(soon, entry(5, -findSkew-time.Second)), "", ""},
-		"of another time after":                      {scene(soon, entry(5, 16*time.Second+findLate)), "", ""},
-		"of no time":                                 {scene(soon, with(ours, func(x *provider.LogEntry) { x.At = time.Time{} })), "", ""},
-		"two entries":                                {scene(soon, entry(6, 2*time.Second), ours), "", ""},
-		"two entries, one of another time":           {scene(soon, entry(6, time.Hour), ours), "", ""},
-		"to another number":                          {scene(soon, with(ours, func(x *provider.LogEntry) { x.To = "+4916" })), "", ""},
-		"that says something else":                   {scene(soon, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })), "", ""},
-		"another's by its id":                        {scene(soon, ours).owned("5"), "", ""},
-		"the other one of two":                       {scene(soon, entry(6, 2*time.Second), ours).owned("6").and(other("6", "hello", call.to)), peal.Sent, "5"},
-		"another is in doubt, too":                   {scene(soon, ours).and(other("", "hello", time.Time{})), "", ""},
-		"another, whose id the log does not show":    {scene(soon, ours).and(other("77", "hello", call.to)), "", ""},
-		"another from long before":                   {scene(soon, ours).and(other("77", "hello", call.from.Add(-time.Hour))), peal.Sent, "5"},
-		"another that says something else":           {scene(soon, ours).and(other("", "bye", time.Time{})), peal.Sent, "5"},
-		"nothing shows what the ids are":             {scene(soon, ours).blind(), "", ""},
-		"nothing has shown it for long":              {scene(late, ours).blind(), peal.Sent, ""},
-		"the log was too long":                       {scene(soon, ours).cut(), "", ""},
-		"not there yet":                              {scene(soon), "", ""},
-		"not there after all":                        {scene(late), peal.Queued, ""},
-		"not there, others to that number are known": {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })).owned("5"), peal.Queued, ""},
-		"something to that number is not ours":       {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })), "", ""},
-		"something hides its number":                 {scene(late, with(ours, func(x *provider.LogEntry) { x.To = "" })), "", ""},
-		"something hides what it says":               {scene(late, with(entry(5, 0), func(x *provider.LogEntry) { x.To, x.Print = "+4916", "" })), "", ""},
-		"something has no id":                        {scene(late, with(entry(5, 0), func(x *provider.LogEntry) { x.ID, x.To = "", "+4916" })), "", ""},
-		"not there, and one alike is in doubt":       {scene(late).and(other("", "hello", time.Time{})), "", ""},
-		"not there, in no order":                     {scene(late).shuffled(), "", ""},
-		"not there, and nothing shows its ids":       {scene(late).blind(), "", ""},
-		"not there, and nothing was sent since":      {scene(late).without(0), "", ""},
-		"not there, and nothing was sent before":     {scene(late).without(1), "", ""},
-		"an empty log":                               {scene(late).without(0).without(0), "", ""},
-		"not there, too long":                        {scene(late).cut(), "", ""},
+		"one entry is it":                                     {scene(soon, ours), peal.Sent, "5"},
+		"and has not come to an end there":                    {scene(soon, with(ours, func(x *provider.LogEntry) { x.Status = "" })), peal.Sent, "5"},
+		"and failed there":                                    {scene(soon, with(ours, func(x *provider.LogEntry) { x.Status = peal.Failed })), peal.Failed, "5"},
+		"by a clock that is off":                              {scene(soon, entry(5, -findSkew)), peal.Sent, "5"},
+		"logged late":                                         {scene(soon, entry(5, 15*time.Second+findLate)), peal.Sent, "5"},
+		"of another time before":                              {scene(soon, entry(5, -findSkew-time.Second)), "", ""},
+		"of another time after":                               {scene(soon, entry(5, 16*time.Second+findLate)), "", ""},
+		"of no time":                                          {scene(soon, with(ours, func(x *provider.LogEntry) { x.At = time.Time{} })), "", ""},
+		"two entries":                                         {scene(soon, entry(6, 2*time.Second), ours), "", ""},
+		"two entries, one of another time":                    {scene(soon, entry(6, time.Hour), ours), "", ""},
+		"to another number":                                   {scene(soon, with(ours, func(x *provider.LogEntry) { x.To = "+4916" })), "", ""},
+		"that says something else":                            {scene(soon, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })), "", ""},
+		"another's by its id":                                 {scene(soon, ours).ours("5"), "", ""},
+		"by its id another's to another number":               {scene(late, ours).theirs("5"), "", ""},
+		"not there, and an id is another's to another number": {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })).theirs("5"), "", ""},
+		"the other one of two":                                {scene(soon, entry(6, 2*time.Second), ours).ours("6").and(other("6", "hello", call.to)), peal.Sent, "5"},
+		"another is in doubt, too":                            {scene(soon, ours).and(other("", "hello", time.Time{})), "", ""},
+		"another, whose id the log does not show":             {scene(soon, ours).and(other("77", "hello", call.to)), "", ""},
+		"another from long before":                            {scene(soon, ours).and(other("77", "hello", call.from.Add(-time.Hour))), peal.Sent, "5"},
+		"another that says something else":                    {scene(soon, ours).and(other("", "bye", time.Time{})), peal.Sent, "5"},
+		"nothing shows what the ids are":                      {scene(soon, ours).blind(), "", ""},
+		"nothing has shown it for long":                       {scene(late, ours).blind(), peal.Sent, ""},
+		"the log was too long":                                {scene(soon, ours).cut(), "", ""},
+		"not there yet":                                       {scene(soon), "", ""},
+		"not there after all":                                 {scene(late), peal.Queued, ""},
+		"not there, others to that number are known":          {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })).ours("5"), peal.Queued, ""},
+		"something to that number is not ours":                {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })), "", ""},
+		"something hides its number":                          {scene(late, with(ours, func(x *provider.LogEntry) { x.To = "" })), "", ""},
+		"something hides what it says":                        {scene(late, with(entry(5, 0), func(x *provider.LogEntry) { x.To, x.Print = "+4916", "" })), "", ""},
+		"something has no id":                                 {scene(late, with(entry(5, 0), func(x *provider.LogEntry) { x.ID, x.To = "", "+4916" })), "", ""},
+		"not there, and one alike is in doubt":                {scene(late).and(other("", "hello", time.Time{})), "", ""},
+		"not there, in no order":                              {scene(late).shuffled(), "", ""},
+		"not there, and nothing shows its ids":                {scene(late).blind(), "", ""},
+		"not there, and nothing was sent since":               {scene(late).without(0), "", ""},
+		"not there, and nothing was sent before":              {scene(late).without(1), "", ""},
+		"an empty log":                                        {scene(late).without(0).without(0), "", ""},
+		"not there, too long":                                 {scene(late).cut(), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,9 +108,15 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// owned makes an entry one of ours, by its id.
-func (e *evidence) owned(id string) *evidence {
+// ours makes an entry one of ours, by its id.
+func (e *evidence) ours(id string) *evidence {
 	e.owners[id] = told{pipeline.Told{DeliveryID: "d-" + id, MessageID: id, Recipient: raju, SentAt: call.to}, "hello"}
+	return e
+}
+
+// theirs makes it a delivery to another number.
+func (e *evidence) theirs(id string) *evidence {
+	e.owners[id] = told{pipeline.Told{DeliveryID: "d-" + id, MessageID: id, Recipient: "+4916", SentAt: call.to}, "hello"}
 	return e
 }
 
