@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -86,6 +87,9 @@ func (s *Store) Reconcile(ctx context.Context, findings []pipeline.Finding) (pip
 	var r pipeline.Reconciled
 	err := s.write(ctx, func(t *tx) error {
 		r = pipeline.Reconciled{}
+		if err := shareLocks(t, findings); err != nil {
+			return fmt.Errorf("reconcile: %w", err)
+		}
 		for i := range findings {
 			if err := reconcileOne(t, &r, &findings[i], s.now()); err != nil {
 				return fmt.Errorf("reconcile: %w", err)
@@ -94,6 +98,26 @@ func (s *Store) Reconcile(ctx context.Context, findings []pipeline.Finding) (pip
 		return nil
 	})
 	return r, err
+}
+
+// shareLocks is for databases with several writers: an id is about to be written for which evidence may be parked just now.
+func shareLocks(t *tx, findings []pipeline.Finding) error {
+	if !t.d.bulk {
+		return nil
+	}
+	var keys []int64
+	for i := range findings {
+		if findings[i].MessageID != "" {
+			keys = append(keys, lockKey(findings[i].IntegrationID))
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range slices.Compact(keys) {
+		if err := t.exec(sharedLock, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func reconcileOne(t *tx, r *pipeline.Reconciled, f *pipeline.Finding, now time.Time) error {

@@ -46,8 +46,8 @@ func (s *Store) ResolveAll(ctx context.Context, tenantID string, f peal.Uncertai
 		if v.As == peal.Queued {
 			c.and("(expires_at IS NULL OR expires_at > ?) AND "+notDeleted, now.UnixMicro())
 		}
-		rows, err := t.query(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
-			` ORDER BY delivery_id LIMIT ?`, append(c.args, limit)...)
+		rows, err := t.queryOnce(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
+			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
 		chosen, err := collect(rows, err, scanJob)
 		if err != nil {
 			return fmt.Errorf("choose what is uncertain: %w", err)

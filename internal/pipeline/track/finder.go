@@ -108,8 +108,15 @@ func (c *Checker) postpone(rows []pipeline.Lost, pe *provider.Error, finds []tim
 	return findings
 }
 
-// lookInto reads the log and judges a batch by it. It fails with a *provider.Error when the log cannot be read.
-func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) ([]pipeline.Finding, error) {
+// lookInto reads the log and judges a batch by it. It fails with a *provider.Error when the log cannot be read, or the
+// provider's code panics on it.
+func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) (_ []pipeline.Finding, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Log.Error("looking into the provider's log panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
+		}
+	}()
 	client, err := kind.Open(in, c.Transport)
 	if err != nil {
 		return nil, err
@@ -133,6 +140,11 @@ func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provi
 	if err := c.compare(ctx, in, reader, e, recipients, since); err != nil {
 		return nil, err
 	}
+	return judgeAll(in, kind, reader, e, rows), nil
+}
+
+// judgeAll judges a batch, and says when to look again.
+func judgeAll(in *peal.Integration, kind provider.Kind, reader provider.LogReader, e *evidence, rows []pipeline.Lost) []pipeline.Finding {
 	findings := make([]pipeline.Finding, len(rows))
 	for i := range rows {
 		f := e.judge(&rows[i], printOf(reader, rows[i].Payload))
@@ -149,7 +161,7 @@ func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provi
 		}
 		findings[i] = f
 	}
-	return findings, nil
+	return findings
 }
 
 // readLog reads the log back to a time. What is read while the log grows is met again on the next page, and taken once.
@@ -162,7 +174,9 @@ func (c *Checker) readLog(ctx context.Context, in *peal.Integration, reader prov
 		if err := limit.Wait(ctx); err != nil {
 			return nil, err
 		}
-		p, err := c.askLog(ctx, in, reader, page)
+		lctx, cancel := context.WithTimeout(ctx, in.Timeout)
+		p, err := reader.ReadLog(lctx, page)
+		cancel()
 		if err != nil {
 			return nil, err
 		}
@@ -183,19 +197,6 @@ func (c *Checker) readLog(ctx context.Context, in *peal.Integration, reader prov
 	}
 	e.now = c.Now()
 	return e, nil
-}
-
-// askLog asks for a page; a panic of the provider's code is a page that could not be read.
-func (c *Checker) askLog(ctx context.Context, in *peal.Integration, reader provider.LogReader, page int) (p provider.LogPage, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.Log.Error("reading the provider's log panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
-			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
-		}
-	}()
-	lctx, cancel := context.WithTimeout(ctx, in.Timeout)
-	defer cancel()
-	return reader.ReadLog(lctx, page)
 }
 
 // compare brings in what of the log is known to be ours, and who else was told what.
