@@ -79,10 +79,11 @@ func (s *shift) unknown(a *peal.Attempt, d *peal.Delivery, now time.Time) {
 	}
 }
 
-// interrupted is what becomes of a row that a job finds in state sending: an earlier try ended without a word.
+// interrupted is what becomes of a row that a job finds in state sending: an earlier try ended without a word. It took as
+// long as the row has been there; whoever looks for its message need not look further back.
 func (s *shift) interrupted(d *peal.Delivery, now time.Time) peal.Attempt {
 	return s.decide(d, peal.Outcome{
-		Class: peal.ClassUnknown, Code: peal.CodeInterrupted,
+		Class: peal.ClassUnknown, Code: peal.CodeInterrupted, Took: max(0, now.Sub(d.UpdatedAt)),
 		Reason: "Peal was interrupted during the call; whether the provider took the message is not known",
 	}, now)
 }

@@ -67,12 +67,13 @@ type Checker struct {
 	urged  map[string]bool
 	limits map[string]*limitOf
 	rests  map[string]time.Time // when an integration's look-ups go on
+	reads  map[string]time.Time // when its log may be read again
 	failed map[string]int       // by delivery: how often what was found of it could not be written though the records answer
 }
 
 // NewChecker makes a Checker.
 func NewChecker(cfg CheckerConfig) *Checker {
-	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}, rests: map[string]time.Time{}, failed: map[string]int{}}
+	return &Checker{CheckerConfig: cfg, urge: make(chan struct{}, 1), urged: map[string]bool{}, limits: map[string]*limitOf{}, rests: map[string]time.Time{}, reads: map[string]time.Time{}, failed: map[string]int{}}
 }
 
 type limitOf struct {
@@ -166,6 +167,7 @@ func (c *Checker) forget() {
 	gone := func(id string) bool { return c.Integrations.ByID(id) == nil }
 	maps.DeleteFunc(c.limits, func(id string, _ *limitOf) bool { return gone(id) })
 	maps.DeleteFunc(c.rests, func(id string, _ time.Time) bool { return gone(id) })
+	maps.DeleteFunc(c.reads, func(id string, _ time.Time) bool { return gone(id) })
 	maps.DeleteFunc(c.urged, func(id string, _ bool) bool { return gone(id) })
 	if len(c.failed) > maxFailed { // it is only how often; all of them get their tries again
 		clear(c.failed)

@@ -15,8 +15,10 @@ import (
 
 const (
 	findBatch   = 500
-	maxLogPages = 50   // that are read to find a batch
-	maxOthers   = 5000 // deliveries that one batch is compared with
+	maxLogPages = 200             // that are read to find a batch
+	maxOthers   = 5000            // deliveries that one batch is compared with
+	findRest    = 5 * time.Second // between two readings of a log, and findShare times as long as a reading took
+	findShare   = 4
 )
 
 // Lost are uncertain deliveries, and what they have to be told from.
@@ -32,29 +34,37 @@ type Jobs interface {
 	Publish(jobs []pipeline.Job)
 }
 
-// findAll looks for an integration's lost deliveries that are due. One reading of the log serves a whole batch.
+// findAll looks for an integration's lost deliveries that are due. One reading of the log serves a whole batch; where
+// something is lost again and again, the readings keep their distance, or look-ups would do nothing else.
 func (c *Checker) findAll(ctx context.Context, in *peal.Integration) {
 	kind, ok := c.Integrations.Kind(in.Kind)
 	if !ok || len(kind.Defaults().Finds) == 0 {
 		return
 	}
-	for ctx.Err() == nil {
-		if in = c.Integrations.ByID(in.ID); in == nil || !c.checked(in) {
-			return
-		}
-		rows, err := c.Lost.DueFinds(ctx, in.ID, c.Now(), findBatch)
-		if err != nil {
-			c.Log.Warn("lost deliveries not read", "integration_id", in.ID, "error", err)
-			return
-		}
-		if len(rows) == 0 || !c.find(ctx, in, kind, rows) {
-			return
-		}
+	start := c.Now()
+	c.mu.Lock()
+	early := start.Before(c.reads[in.ID])
+	c.mu.Unlock()
+	if early {
+		return
 	}
+	rows, err := c.Lost.DueFinds(ctx, in.ID, start, findBatch)
+	if err != nil {
+		c.Log.Warn("lost deliveries not read", "integration_id", in.ID, "error", err)
+		return
+	}
+	if len(rows) == 0 {
+		return
+	}
+	c.find(ctx, in, kind, rows)
+	end := c.Now()
+	c.mu.Lock()
+	c.reads[in.ID] = end.Add(max(findRest, findShare*end.Sub(start)))
+	c.mu.Unlock()
 }
 
-// find looks for a batch of lost deliveries; false when the records are at fault.
-func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) bool {
+// find looks for a batch of lost deliveries, and writes what it found.
+func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) {
 	findings, err := c.findings(ctx, in, kind, rows)
 	var done pipeline.Reconciled
 	if err == nil {
@@ -65,7 +75,7 @@ func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.
 			c.Log.Warn("lost deliveries not looked for; they are later", "integration_id", in.ID, "error", err)
 			c.rest(in.ID, c.Now().Add(checkRest))
 		}
-		return false
+		return
 	}
 	for _, m := range done.Moved {
 		c.Metrics.Moved.WithLabelValues(m.IntegrationID, string(m.Status)).Inc()
@@ -74,7 +84,6 @@ func (c *Checker) find(ctx context.Context, in *peal.Integration, kind provider.
 		c.Log.Info("lost deliveries settled by the provider's log", "integration_id", in.ID, "deliveries", len(done.Moved), "requeued", len(done.Jobs))
 	}
 	c.Jobs.Publish(done.Jobs)
-	return true
 }
 
 func (c *Checker) findings(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) ([]pipeline.Finding, error) {

@@ -186,6 +186,26 @@ func TestALogThatTellsNothing(t *testing.T) {
 	}
 }
 
+// TestReadingsKeepTheirDistance: what is lost one after the other is looked for together.
+func TestReadingsKeepTheirDistance(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.knows(peal.Delivered)
+	b.lost(b.in)
+	c := b.checker(b.folder())
+	b.run(c)
+	b.eventually("the log is read", func() bool { return b.carrier.read() == 1 })
+	late := b.lost(b.in)
+	due := b.sent(b.in, -time.Second)
+	c.Urge(b.in.ID)
+	b.reaches(peal.Delivered, due) // another round has come by
+	if n := b.carrier.read(); n != 1 {
+		t.Errorf("the log was read %d times", n)
+	}
+	b.eventually("it is looked for", func() bool { return b.carrier.read() == 2 })
+	b.reaches(peal.Uncertain, late)
+}
+
 // TestHoldIsNotLookedFor: the policy was changed after it was lost.
 func TestHoldIsNotLookedFor(t *testing.T) {
 	t.Parallel()
