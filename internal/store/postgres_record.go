@@ -24,7 +24,7 @@ const (
 		AS u (tenant_id, delivery_id, at, message_id, code, reason, check_at, used, due_at, put_back, dead_at, number)
 		WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $12 AND $13`
 	pgOpen = ` AND l.status IN ('sending', 'queued')`
-	pgOwn  = ` AND (l.status IN ('sending', 'queued')
+	pgOwn  = ` AND ((l.status IN ('sending', 'queued') AND l.attempts <= u.number)
 		OR (l.status = 'uncertain' AND l.error_code = 'interrupted' AND l.attempts = u.number))`
 	pgRecordSent = `UPDATE communications_log l SET
 		status = CASE WHEN l.in_flight = 1 THEN 'sent' ELSE l.status END, in_flight = NULL,

@@ -20,17 +20,17 @@ const (
 		check_at = CASE WHEN in_flight = 1 OR status = 'sent' OR message_key IS NULL THEN CAST(?3 AS BIGINT) END
 		WHERE tenant_id = ?4 AND delivery_id = ?5`
 	// Whose attempt it was has the last word: another process may have found the row in sending and taken the call for
-	// lost, while its owner was only paused, or cut off from the records.
+	// lost, while its owner was only paused, or cut off from the records. Of a later attempt it says nothing.
 	sqlRecordRetry = `UPDATE communications_log SET status = 'queued', attempts = CASE WHEN attempts < ?1 THEN attempts ELSE ?1 END,
 		due_at = ?2, put_back = ?8,
 		error_code = CASE WHEN status <> 'uncertain' THEN COALESCE(?3, error_code) ELSE ?3 END,
 		error_reason = CASE WHEN status <> 'uncertain' THEN COALESCE(?4, error_reason) ELSE ?4 END,
 		check_at = CASE WHEN status <> 'uncertain' THEN check_at END, updated_at = ?5
-		WHERE tenant_id = ?6 AND delivery_id = ?7 AND (status IN ('sending', 'queued')
+		WHERE tenant_id = ?6 AND delivery_id = ?7 AND ((status IN ('sending', 'queued') AND attempts <= ?9)
 			OR (status = 'uncertain' AND error_code = 'interrupted' AND attempts = ?9))`
 	sqlRecordFailed = `UPDATE communications_log SET status = 'failed', in_flight = NULL, error_code = ?1, error_reason = ?2, dead_at = ?3,
 		check_at = CASE WHEN status <> 'uncertain' THEN check_at END, ended_at = ?4, updated_at = ?4, due_at = NULL
-		WHERE tenant_id = ?5 AND delivery_id = ?6 AND (status IN ('sending', 'queued')
+		WHERE tenant_id = ?5 AND delivery_id = ?6 AND ((status IN ('sending', 'queued') AND attempts <= ?7)
 			OR (status = 'uncertain' AND error_code = 'interrupted' AND attempts = ?7))`
 	sqlRecordUncertain = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
 		check_at = ?3, updated_at = ?4, due_at = NULL
