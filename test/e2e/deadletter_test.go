@@ -218,7 +218,7 @@ func TestRedriveRate(t *testing.T) {
 func TestRedriveExpired(t *testing.T) {
 	t.Parallel()
 	w := setup(t, oneAttempt)
-	expired := w.dead(t, 1, 503, func(r *api.NotificationRequest) { r.TTL = "1s" })
+	expired := w.dead(t, 1, 503, func(r *api.NotificationRequest) { r.TTL = shortLife() })
 	good := w.dead(t, 1, 503)
 	id := values(expired)[0]
 	over := *w.delivery(t, id).ExpiresAt

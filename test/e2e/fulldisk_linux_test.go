@@ -90,6 +90,7 @@ func onSmallDisks(t *testing.T) (w *world, records, broker string) {
 // degraded. When there is room and Peal starts again, everything goes out once, and receipts are folded in.
 func TestTheBrokersDiskIsFull(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "its disks to itself")
 	w, _, broker := onSmallDisks(t)
 	_, sent := w.sendText(t, "before")
 	key := w.keyed(t, sent)
@@ -136,6 +137,7 @@ func TestTheBrokersDiskIsFull(t *testing.T) {
 // disk is full, too. With room again it goes on by itself, and nothing that was accepted is lost.
 func TestTheRecordsDiskIsFull(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "its disks to itself")
 	w, records, broker := onSmallDisks(t)
 	_, sent := w.sendText(t, "before")
 	key := w.keyed(t, sent)

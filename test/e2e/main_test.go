@@ -6,8 +6,6 @@ import (
 	"os"
 	"strconv"
 	"testing"
-
-	"go.uber.org/goleak"
 )
 
 // atOnce is how many tests run at the same time. They mostly wait (for schedules, which fire on whole seconds, and for
@@ -22,7 +20,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	runColumns(m)
 }
 
 func flagGiven(name string) bool {

@@ -41,6 +41,7 @@ func says(t *testing.T, err error, words ...string) {
 // TestSecondProcess: two processes never write to one data folder.
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "a folder that one process alone may have")
 	s := newServer(t)
 	says(t, refused(t, s.cfg), "another peal", s.cfg.Data, "--data")
 	if a := s.do(t, "GET", "/readyz", "", ""); a.status != 200 {
@@ -65,6 +66,7 @@ func TestPortTaken(t *testing.T) {
 // TestNewerSchema: an older binary leaves a newer database alone.
 func TestNewerSchema(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "a file to write into; the store tests it for both")
 	s := newServer(t)
 	s.stop(t)
 	change := func(statement string) {
@@ -117,6 +119,7 @@ func TestMasterKeys(t *testing.T) {
 // TestNoFolder: a data folder that cannot be is told as that.
 func TestNoFolder(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "that folder")
 	cfg := newConfig(t)
 	file := filepath.Join(cfg.Data, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"peal/api"
 	"peal/emulator/wasender"
+	"peal/internal/stream/natstest"
 )
 
 // later is a text for a time from now.
@@ -83,9 +85,15 @@ func TestScheduleSurvives(t *testing.T) {
 	}
 }
 
-// loseBroker deletes the whole folder of the broker of a stopped Peal.
+// loseBroker deletes all that the broker of a stopped Peal has.
 func (w *world) loseBroker(t *testing.T) {
 	t.Helper()
+	if cluster != nil {
+		if err := natstest.Empty(strings.Split(string(w.cfg.NatsURL), ",")); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	dir := filepath.Join(w.cfg.Data, "broker")
 	if _, err := os.Stat(dir); err != nil {
 		t.Fatal(err)
@@ -192,7 +200,7 @@ func TestTTL(t *testing.T) {
 			tt.prepare(w, t)
 			to := phone()
 			req := text(to, "your one-time password")
-			req.TTL = "1s"
+			req.TTL = shortLife()
 			notification, id := w.send(t, req)
 			expires := w.delivery(t, id).ExpiresAt
 			if tt.name == "found after a resume" {

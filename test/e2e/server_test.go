@@ -54,6 +54,7 @@ func newConfig(t *testing.T) config.Config {
 	cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
 	cfg.MasterKey, cfg.OperatorKey = config.Secret(base64.StdEncoding.EncodeToString(key)), operatorKey
 	cfg.AllowPrivateNetworks = []string{"127.0.0.1/32"} // the emulator
+	spread(t, &cfg)
 	return cfg
 }
 

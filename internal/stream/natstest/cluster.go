@@ -182,7 +182,7 @@ func (c *Cluster) Account(t testing.TB) (urls []string) {
 	c.free = c.free[1:]
 	urls = c.at(account(n))
 	t.Cleanup(func() {
-		if err := empty(urls); err != nil {
+		if err := Empty(urls); err != nil {
 			t.Errorf("empty the NATS account: %v", err)
 			return // nobody gets it any more
 		}
@@ -193,8 +193,8 @@ func (c *Cluster) Account(t testing.TB) (urls []string) {
 	return urls
 }
 
-// empty deletes all streams of an account.
-func empty(urls []string) error {
+// Empty deletes all streams of an account: nothing is left of whatever was in them.
+func Empty(urls []string) error {
 	conn, err := nats.Connect(strings.Join(urls, ","))
 	if err != nil {
 		return err
