@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"peal/client"
 	"peal/internal/app"
 	"peal/internal/config"
+	"peal/internal/store/pgtest"
 )
 
 const (
@@ -54,6 +56,9 @@ func newConfig(t *testing.T) config.Config {
 	cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
 	cfg.MasterKey, cfg.OperatorKey = config.Secret(base64.StdEncoding.EncodeToString(key)), operatorKey
 	cfg.AllowPrivateNetworks = []string{"127.0.0.1/32"} // the emulator
+	if os.Getenv("PEAL_TEST_RECORDS") == "postgres" {
+		cfg.DatabaseURL = config.Secret(pgtest.URL(t))
+	}
 	return cfg
 }
 
