@@ -46,10 +46,37 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: !cfg.ownClock,
 		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
 	}
-	if err := s.Maintain(ctx); err != nil {
+	if err := errors.Join(s.adviseServer(ctx), s.Maintain(ctx)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// What a server should have. A transaction locks every partition and index that its statements might touch.
+const (
+	oldestServer = 14
+	enoughLocks  = 128
+)
+
+// adviseServer says of a server's settings what may become trouble.
+func (s *Store) adviseServer(ctx context.Context) error {
+	var server struct {
+		fsync string
+		locks int
+	}
+	err := one(ctx, s.quick, func(row scanner, _ *struct{}) error { return row.Scan(&server.fsync, &server.locks) }, &struct{}{},
+		`SELECT current_setting('fsync'), current_setting('max_locks_per_transaction')::int`)
+	if err != nil {
+		return fmt.Errorf("read the server's settings: %w", err)
+	}
+	if server.fsync != "on" {
+		s.log.WarnContext(ctx, "the PostgreSQL server runs with fsync = off: a crash of its machine loses what was accepted")
+	}
+	if server.locks < enoughLocks {
+		s.log.WarnContext(ctx, "the PostgreSQL server may run out of locks with several nodes; raise max_locks_per_transaction",
+			"is", server.locks, "should_be", 2*enoughLocks)
+	}
+	return nil
 }
 
 func parseURL(url string) (*pgx.ConnConfig, error) {
@@ -107,6 +134,13 @@ const migrationLock = 5 * time.Second
 func migratePostgres(ctx context.Context, base *pgx.ConnConfig) (err error) {
 	db := openPool(base, 2, map[string]string{"lock_timeout": millis(migrationLock)})
 	defer func() { err = errors.Join(err, db.Close()) }()
+	var version int
+	if err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int / 10000`).Scan(&version); err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	if version < oldestServer {
+		return fmt.Errorf("the PostgreSQL server is of version %d; it must be %d or newer", version, oldestServer)
+	}
 	s, err := postgresSchema(db)
 	if err != nil {
 		return err
