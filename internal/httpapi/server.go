@@ -167,7 +167,12 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
 	}
+	s.health()
+	if cfg.HealthOnly {
+		return s
+	}
 	s.api = humago.New(s.mux, s.openAPI())
+	s.docs()
 	s.notifications()
 	s.deliveries()
 	s.uncertain()
