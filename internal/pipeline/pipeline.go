@@ -106,6 +106,7 @@ type InFlight struct {
 	DueAt         time.Time
 	ExpiresAt     time.Time
 	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
 
 // Callback is a webhook as it came in.

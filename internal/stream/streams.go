@@ -21,7 +21,7 @@ func (s *Stream) configs() []jetstream.StreamConfig {
 	deliveries := jetstream.StreamConfig{
 		Name: pipeline.Deliveries, Subjects: []string{pipeline.DeliverSubjects, pipeline.LaterSubjects},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, Replicas: s.replicas,
-		AllowMsgSchedules: true, Duplicates: time.Second,
+		AllowMsgSchedules: true, AllowDirect: true, Duplicates: time.Second,
 	}
 	if s.replicas == 1 { // the broker has it for streams without replicas only
 		deliveries.PersistMode = jetstream.AsyncPersistMode

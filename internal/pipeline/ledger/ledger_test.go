@@ -237,7 +237,7 @@ func TestWhatNeedsNoJobGetsNone(t *testing.T) {
 	if err != nil || len(c.Ready) != 2 {
 		t.Fatalf("claimed %+v, %v", c, err)
 	}
-	err = b.store.Record(t.Context(), []peal.Attempt{
+	_, err = b.store.Record(t.Context(), []peal.Attempt{
 		{TenantID: "a", DeliveryID: unknown.ID, Number: 1, At: time.Now(), Next: peal.Uncertain, Outcome: peal.Outcome{Class: peal.ClassUnknown}},
 		{TenantID: "a", DeliveryID: ended.ID, Number: 1, At: time.Now(), Next: peal.Failed, Outcome: peal.Outcome{Class: peal.ClassPermanent}},
 	})
