@@ -109,6 +109,9 @@ type InFlight struct {
 	UpdatedAt     time.Time
 }
 
+// Place is where a walk over the rows in flight has come to, in the order of integration and delivery.
+type Place struct{ IntegrationID, DeliveryID string }
+
 // Callback is a webhook as it came in.
 type Callback struct {
 	IntegrationID string

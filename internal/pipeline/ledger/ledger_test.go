@@ -83,7 +83,7 @@ func (b *bundle) openStream() {
 func (b *bundle) newLedger(now func() time.Time) *ledger.Ledger {
 	return ledger.New(ledger.Config{
 		Records: b.store, Jobs: b.stream, Integrations: known{"in": true}, Metrics: b.metrics, Log: slog.New(slog.DiscardHandler),
-		Every: time.Hour, Now: now,
+		Every: time.Hour, Confirm: 20 * time.Millisecond, Now: now,
 	})
 }
 
@@ -352,7 +352,7 @@ func TestRunWalksAtStartAndWhenWoken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	old := b.accept(2, func(d *peal.Delivery) { d.CreatedAt = d.CreatedAt.Add(-time.Hour) })
+	old := b.accept(2, func(d *peal.Delivery) { d.UpdatedAt = d.UpdatedAt.Add(-time.Hour) })
 	b.ledger.Wake()
 	b.ledger.Wake() // twice is once
 	b.each(b.jobs(2), old...)
