@@ -31,11 +31,24 @@ func FirstID(t time.Time) string {
 	return fmt.Sprintf("%08x-%04x-0000-0000-000000000000", ms>>16, ms&0xffff)
 }
 
-// Span is a stretch of the records: whole hours, or with Part less than one.
+// Span is a stretch of the records: whole hours, or a part of one.
 type Span struct {
 	FromHour, ToHour int64  // the first, and the one after the last
 	From, To         string // the bounds of its ids: from the first, and below the second
 	Part             bool   // only a part of the hour, so its rows cannot be held to the hour's counters
+	CountOnly        bool   // only how many rows there are, which is quick, for an hour whose rows are looked at in parts
+}
+
+// Covers tells whether a difference would be found by looking at the span again.
+func (sp *Span) Covers(d *Difference) bool {
+	switch {
+	case d.Hour < sp.FromHour || d.Hour >= sp.ToHour:
+		return false
+	case d.Kind == DiffNotifications, d.Kind == DiffDeliveries, d.Kind == DiffVanished:
+		return !sp.Part
+	default:
+		return !sp.CountOnly && d.ID >= sp.From && d.ID < sp.To
+	}
 }
 
 // HourSpan is the span of the hours from one until another.

@@ -128,18 +128,18 @@ func (a *Auditor) soon(ctx context.Context) error {
 	end := a.hour() + 1
 	var doubts []stretch
 	for i := range tenants {
-		start := time.Now()
 		some, err := a.pack(ctx, tenants[i].ID, end-recent, end)
 		if err != nil {
 			return err
 		}
 		for _, st := range some {
+			start := time.Now()
 			if _, err := a.firstLook(ctx, st, &doubts); err != nil {
 				return err
 			}
-		}
-		if !sleep(ctx, idleSoon*time.Since(start)) {
-			return ctx.Err()
+			if !sleep(ctx, idleSoon*time.Since(start)) {
+				return ctx.Err()
+			}
 		}
 	}
 	_, err = a.secondLook(ctx, doubts)
@@ -200,7 +200,7 @@ func (a *Auditor) note(st *stretch, found []peal.Difference) {
 	defer a.mu.Unlock()
 	before := map[key]bool{}
 	for k, d := range a.known {
-		if k.tenantID == st.tenantID && d.Hour >= st.span.FromHour && d.Hour < st.span.ToHour {
+		if k.tenantID == st.tenantID && st.span.Covers(&d) {
 			before[k] = true
 			delete(a.known, k)
 		}

@@ -296,6 +296,15 @@ func TestWhatDoesNotAgreeIsNamed(t *testing.T) {
 	b.finds(b.auditor(func(c *audit.Config) { c.Within = 1 }), want...)
 	later := func(c *audit.Config) { c.MaxRows, c.Now = 3, func() time.Time { return time.Now().Add(3 * time.Hour) } }
 	b.finds(b.auditor(later), want...) // hours in parts
+	b.tamper(`DELETE FROM notifications WHERE notification_id = ?`, a[3].NotificationID)
+	b.tamper(`INSERT INTO delivery_events (delivery_id, mark, at, type) VALUES (?, 'x', 1, 'attempt')`, a[3].ID)
+	want = slices.DeleteFunc(want, func(s string) bool { return strings.HasPrefix(s, "a plan ") })
+	want = append(want, "a vanished "+a[3].ID, "a notifications "+hourOf(&a[3]))
+	if hourOf(&a[3]) == hourOf(&other[0]) {
+		want = append(want, "b vanished "+a[3].ID) // a timeline does not say whose it is
+	}
+	b.finds(b.auditor(), want...)
+	b.finds(b.auditor(later), want...)
 }
 
 func TestAReportInPieces(t *testing.T) {
@@ -393,8 +402,10 @@ func TestNoFalseAlarms(t *testing.T) {
 	}
 	defer feed.Stop()
 	var wg sync.WaitGroup
+	accepted := make(chan struct{})
 	wg.Go(func() {
-		for ctx.Err() == nil {
+		defer close(accepted)
+		for range 60 {
 			rows := b.accept("a", 20)
 			_ = b.store.Cancel(context.WithoutCancel(ctx), "a", rows[0].NotificationID) // or it was quicker
 		}
@@ -413,7 +424,12 @@ func TestNoFalseAlarms(t *testing.T) {
 	}
 	a := b.auditor()
 	stop := b.run(a)
-	for range 25 {
+	for moving := true; moving; {
+		select {
+		case <-accepted:
+			moving = false
+		default:
+		}
 		b.finds(a)
 	}
 	cancel()

@@ -8,17 +8,13 @@ import (
 	"peal/internal/peal"
 )
 
-const (
-	maxHours = 24              // of a stretch, unless there is nothing in them
-	closed   = 2 * time.Minute // after its end an hour gets no rows any more
-)
+const maxHours = 24 // of a stretch, unless there is nothing in them
 
-// stretch is what is audited in one go: some hours of a tenant, or one hour with so many rows that it is read in parts.
+// stretch is what is audited in one go: some hours of a tenant, or a part of an hour that has too many rows.
 type stretch struct {
 	tenantID string
 	span     peal.Span
-	parts    []peal.Span // where it is more than one
-	was      []peal.Difference
+	was      []peal.Difference // at the first look
 }
 
 // pack cuts a tenant's hours into stretches of about as many rows as may be read at once.
@@ -46,7 +42,9 @@ func (a *Auditor) pack(ctx context.Context, tenantID string, from, to int64) ([]
 			cut(h)
 		}
 		if n > a.cfg.MaxRows {
-			all = append(all, stretch{tenantID: tenantID, span: peal.HourSpan(h, h+1), parts: parts(h, n/a.cfg.MaxRows+1)})
+			for _, sp := range parts(h, n/a.cfg.MaxRows+1) {
+				all = append(all, stretch{tenantID: tenantID, span: sp})
+			}
 			begin = h + 1
 			continue
 		}
@@ -56,16 +54,18 @@ func (a *Auditor) pack(ctx context.Context, tenantID string, from, to int64) ([]
 	return all, nil
 }
 
-// parts cuts an hour into so many of the same length.
+// parts cuts an hour into so many of the same length, and adds the hour as a whole, to be counted only.
 func parts(hour, n int64) []peal.Span {
 	n = min(n, 3600)
 	start := time.Unix(hour*3600, 0)
-	all := make([]peal.Span, n)
+	all := make([]peal.Span, n, n+1)
 	for i := range n {
 		at := func(i int64) string { return peal.FirstID(start.Add(time.Duration(i) * time.Hour / time.Duration(n))) }
 		all[i] = peal.Span{FromHour: hour, ToHour: hour + 1, From: at(i), To: at(i + 1), Part: true}
 	}
-	return all
+	whole := peal.HourSpan(hour, hour+1)
+	whole.CountOnly = true
+	return append(all, whole)
 }
 
 // firstLook audits a stretch. What it finds is for the second look, so the stretch is added to the doubts then.
@@ -115,55 +115,40 @@ func (a *Auditor) secondLook(ctx context.Context, doubts []stretch) (sure []peal
 
 // look audits a stretch once.
 func (a *Auditor) look(ctx context.Context, st *stretch) (peal.Tally, []peal.Difference, error) {
-	if len(st.parts) > 0 {
-		return a.lookAtParts(ctx, st)
-	}
 	t, err := a.cfg.Records.AuditTally(ctx, st.tenantID, st.span)
 	if err != nil {
 		return t, nil, err
 	}
 	found, err := a.cfg.Records.AuditRows(ctx, st.tenantID, st.span, &t, limit)
-	if err != nil || t.Balanced() {
+	if err != nil || st.span.Part || t.Balanced() {
 		return t, found, err
 	}
-	for h := st.span.FromHour; h < st.span.ToHour; h++ { // which of them
-		of, err := a.cfg.Records.AuditTally(ctx, st.tenantID, peal.HourSpan(h, h+1))
-		if err != nil {
-			return t, nil, err
-		}
-		found = append(found, unbalanced(&of, h)...)
-	}
-	return t, found, nil
+	hours, err := a.which(ctx, &t, st.span.FromHour, st.span.ToHour)
+	return t, append(found, hours...), err
 }
 
-// lookAtParts audits an hour part by part. The parts are not read at one moment, so their sum is held to the counters only
-// when the hour gets no more rows.
-func (a *Auditor) lookAtParts(ctx context.Context, st *stretch) (sum peal.Tally, found []peal.Difference, err error) {
-	sum.TenantID = st.tenantID
-	for _, sp := range st.parts {
-		t, err := a.cfg.Records.AuditTally(ctx, st.tenantID, sp)
+// which finds the hours that are not balanced in a stretch that is not, by halves.
+func (a *Auditor) which(ctx context.Context, t *peal.Tally, from, to int64) (found []peal.Difference, err error) {
+	if t.Balanced() {
+		return nil, nil
+	}
+	if to-from == 1 {
+		return unbalanced(t, from), nil
+	}
+	middle := from + (to-from)/2
+	for _, half := range [][2]int64{{from, middle}, {middle, to}} {
+		sp := peal.HourSpan(half[0], half[1])
+		sp.CountOnly = true
+		of, err := a.cfg.Records.AuditTally(ctx, t.TenantID, sp)
 		if err != nil {
-			return sum, nil, err
+			return found, err
 		}
-		some, err := a.cfg.Records.AuditRows(ctx, st.tenantID, sp, &t, limit)
-		if err != nil {
-			return sum, nil, err
+		some, err := a.which(ctx, &of, half[0], half[1])
+		if found = append(found, some...); err != nil {
+			return found, err
 		}
-		sum.Add(&t)
-		found = append(found, some...)
 	}
-	hour := st.span.FromHour
-	counts, err := a.cfg.Records.AcceptedHours(ctx, st.tenantID, hour, hour+1)
-	if err != nil {
-		return sum, nil, err
-	}
-	for _, c := range counts {
-		sum.Notifications, sum.Deliveries = c.Notifications, c.Deliveries
-	}
-	if a.cfg.Now().Sub(time.Unix((hour+1)*3600, 0)) > closed {
-		found = append(found, unbalanced(&sum, hour)...)
-	}
-	return sum, found, nil
+	return found, nil
 }
 
 // unbalanced says where an hour has not as many rows as were counted.
