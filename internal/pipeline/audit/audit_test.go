@@ -396,7 +396,7 @@ func TestNoFalseAlarms(t *testing.T) {
 	b := setup(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	in := &peal.Integration{TenantID: "a", ID: "in-a", Channel: peal.ChannelWhatsApp}
-	feed, err := b.stream.OpenQueue(ctx, "in-a", 100, time.Minute)
+	feed, err := b.stream.OpenQueue(ctx, "in-a", peal.Normal, 100, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

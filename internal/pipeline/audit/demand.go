@@ -13,7 +13,10 @@ import (
 	"peal/internal/pipeline"
 )
 
-const maxReport = 1000 // differences that a call names
+const (
+	maxReport = 1000 // differences that a call names
+	ahead     = 24   // hours after this one that are looked at, too: another node's clock may have jumped
+)
 
 // Request says what to audit.
 type Request struct {
@@ -117,7 +120,7 @@ all:
 		if id == at.TenantID {
 			begin, done = max(from, at.Hour), at.Done
 		}
-		some, err := a.pack(ctx, id, begin, a.hour()+1)
+		some, err := a.pack(ctx, id, begin, a.hour()+1+ahead)
 		if err != nil {
 			return nil, err
 		}
