@@ -26,6 +26,9 @@ var errMoved = errors.New("the stream moved on while it was read")
 // One request asks after a thousand subjects, which takes the broker about as long with ten thousand jobs as with half a
 // million. To ask one by one takes several times that, and a list of all subjects grows with what stands there.
 func (s *Stream) Standing(ctx context.Context, jobs []pipeline.Job) ([]bool, error) {
+	if err := s.away(); err != nil {
+		return nil, err
+	}
 	var subjects []string
 	for i := range jobs {
 		j := &jobs[i]

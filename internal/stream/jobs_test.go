@@ -94,3 +94,21 @@ func TestLookingAtABrokerThatIsAway(t *testing.T) {
 		t.Error("a broker that is closed tells what stands")
 	}
 }
+
+// TestWhichJobsStandOnACluster: any replica may answer, and each knows all jobs after a moment.
+func TestWhichJobsStandOnACluster(t *testing.T) {
+	t.Parallel()
+	urls, _, err := shared.Account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, urls)
+	list, absent := jobs("in", 1500), jobs("in", 500)
+	ensure(t, s, len(list), list...)
+	for range 10 {
+		eventually(t, "all stand", func() bool { return !slices.Contains(standingJobs(t, s, list), false) })
+		if slices.Contains(standingJobs(t, s, absent), true) {
+			t.Error("jobs stand that nobody made")
+		}
+	}
+}
