@@ -56,6 +56,13 @@ func TestWhichJobsStand(t *testing.T) {
 	if standingJobs(t, s, soon)[0] {
 		t.Error("a schedule counts as a job that is due")
 	}
+	near := jobs("in", 1)
+	near[0].Due = time.Now().Add(2 * time.Second)
+	ensure(t, s, 1, near...)
+	near[0].Due = time.Time{}
+	if !standingJobs(t, s, near)[0] {
+		t.Error("a schedule that is about to fire is no job")
+	}
 	ensure(t, s, 1, soon...)
 	if !standingJobs(t, s, soon)[0] {
 		t.Error("the job that is due is not seen")

@@ -50,7 +50,7 @@ type Config struct {
 	Log       *slog.Logger
 	Every     time.Duration    // how often the recent past; default 1 min
 	Round     time.Duration    // how often the rest; default 24 h
-	Retention time.Duration    // how far back; default 90 days
+	Retention time.Duration    // how long rows are kept; zero for ever
 	Confirm   time.Duration    // between two looks; default 3 s
 	Within    time.Duration    // how long one audit on demand reads, besides its second look; default 8 s
 	MaxRows   int64            // deliveries that are read at once; default 100,000
@@ -62,8 +62,9 @@ type Auditor struct {
 	cfg  Config
 	busy sync.Mutex // one audit on demand at a time
 
-	mu    sync.Mutex
-	known map[key]peal.Difference
+	mu      sync.Mutex
+	running bool // only then it remembers: elsewhere nobody would find out that something was mended
+	known   map[key]peal.Difference
 }
 
 // key is what makes a difference the same as before.
@@ -79,7 +80,6 @@ func keyOf(d *peal.Difference) key { return key{d.TenantID, d.Kind, d.ID} }
 func New(cfg Config) *Auditor {
 	cfg.Every = cmp.Or(cfg.Every, time.Minute)
 	cfg.Round = cmp.Or(cfg.Round, 24*time.Hour)
-	cfg.Retention = cmp.Or(cfg.Retention, 90*24*time.Hour)
 	cfg.Confirm = cmp.Or(cfg.Confirm, 3*time.Second)
 	cfg.Within = cmp.Or(cfg.Within, 8*time.Second)
 	cfg.MaxRows = cmp.Or(cfg.MaxRows, 100_000)
@@ -89,11 +89,21 @@ func New(cfg Config) *Auditor {
 	for _, kind := range peal.DifferenceKinds() {
 		cfg.Metrics.Differences.WithLabelValues(string(kind)).Set(0)
 	}
-	return &Auditor{cfg: cfg, known: map[key]peal.Difference{}}
+	return &Auditor{cfg: cfg}
+}
+
+// forget begins anew, at the start of a run and at its end: what is known belongs to the process that goes on looking.
+func (a *Auditor) forget(running bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running, a.known = running, map[key]peal.Difference{}
+	a.measure()
 }
 
 // Run audits until ctx ends. One process of an installation is enough.
 func (a *Auditor) Run(ctx context.Context) error {
+	a.forget(true)
+	defer a.forget(false)
 	var next time.Time
 	past := &past{Auditor: a}
 	for ctx.Err() == nil {
@@ -149,8 +159,15 @@ func (a *Auditor) soon(ctx context.Context) error {
 // hour is the one that is running.
 func (a *Auditor) hour() int64 { return a.cfg.Now().Unix() / 3600 }
 
-// oldest is the first hour that is looked at: the one whose rows are not yet being forgotten.
-func (a *Auditor) oldest() int64 { return a.cfg.Now().Add(-a.cfg.Retention).Unix()/3600 + 1 }
+// oldest is the first hour of a tenant that is looked at: none before there was the tenant, with a day for clocks that have
+// jumped, and none whose rows are being let go.
+func (a *Auditor) oldest(t *peal.Tenant) int64 {
+	first := t.CreatedAt.Unix()/3600 - 24
+	if a.cfg.Retention > 0 {
+		first = max(first, a.cfg.Now().Add(-a.cfg.Retention).Unix()/3600+1)
+	}
+	return first
+}
 
 // past goes over everything but the recent past, tenant by tenant, the newest first.
 type past struct {
@@ -176,7 +193,7 @@ func (p *past) step(ctx context.Context) (more bool, err error) {
 		if len(p.tenants) == 0 {
 			return false, nil
 		}
-		if p.left, err = p.pack(ctx, p.tenants[0].ID, p.oldest(), p.hour()+1-recent); err != nil {
+		if p.left, err = p.pack(ctx, p.tenants[0].ID, p.oldest(&p.tenants[0]), p.hour()+1-recent); err != nil {
 			return true, err
 		}
 		p.tenants = p.tenants[1:]
@@ -208,7 +225,7 @@ func (a *Auditor) note(st *stretch, found []peal.Difference) {
 	said := 0
 	for i := range found {
 		d := &found[i]
-		if len(a.known) < maxKnown {
+		if a.running && len(a.known) < maxKnown {
 			a.known[keyOf(d)] = *d
 		}
 		if before[keyOf(d)] {
@@ -221,6 +238,11 @@ func (a *Auditor) note(st *stretch, found []peal.Difference) {
 	if said > named {
 		a.cfg.Log.Error("the records do not agree; peal audit names the rest", "tenant_id", st.tenantID, "differences", said)
 	}
+	a.measure()
+}
+
+// measure tells the metric what is known.
+func (a *Auditor) measure() {
 	counts := map[peal.DifferenceKind]float64{}
 	for k := range a.known {
 		counts[k.kind]++

@@ -90,7 +90,7 @@ func setup(t *testing.T) *bundle {
 	}
 	t.Cleanup(b.stream.Close)
 	for _, id := range []string{"a", "b"} {
-		if err := b.store.CreateTenant(t.Context(), peal.Tenant{ID: id, Name: id, CreatedAt: time.Now()}); err != nil {
+		if err := b.store.CreateTenant(t.Context(), peal.Tenant{ID: id, Name: id, CreatedAt: time.Now().Add(-100 * 24 * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,7 +104,7 @@ func (b *bundle) auditor(change ...func(*audit.Config)) *audit.Auditor {
 	})
 	cfg := audit.Config{
 		Records: b.store, Jobs: l, Metrics: b.metrics, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Confirm: 20 * time.Millisecond,
-		Every: 20 * time.Millisecond, Now: func() time.Time { return b.now() },
+		Every: 20 * time.Millisecond, Retention: 90 * 24 * time.Hour, Now: func() time.Time { return b.now() },
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -106,15 +106,16 @@ func (a *Auditor) hours(ctx context.Context, req *Request, at place, end time.Ti
 	if err != nil {
 		return nil, err
 	}
-	from := a.oldest()
-	if !req.Since.IsZero() {
-		from = max(from, req.Since.Unix()/3600)
-	}
 	var doubts []stretch
 all:
-	for _, id := range tenants {
+	for i := range tenants {
+		id := tenants[i].ID
 		if id < at.TenantID {
 			continue
+		}
+		from := a.oldest(&tenants[i])
+		if !req.Since.IsZero() {
+			from = max(from, req.Since.Unix()/3600)
 		}
 		begin, done := from, 0
 		if id == at.TenantID {
@@ -147,23 +148,20 @@ all:
 	return next, err
 }
 
-// tenants gives the ids, sorted: of one that is there, or of all.
-func (a *Auditor) tenants(ctx context.Context, only string) ([]string, error) {
+// tenants gives them in the order of their ids: one that is there, or all.
+func (a *Auditor) tenants(ctx context.Context, only string) ([]peal.Tenant, error) {
 	all, err := a.cfg.Records.Tenants(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for i := range all {
-		if only == "" || all[i].ID == only {
-			ids = append(ids, all[i].ID)
+	if only != "" {
+		all = slices.DeleteFunc(all, func(t peal.Tenant) bool { return t.ID != only })
+		if len(all) == 0 {
+			return nil, peal.Errorf(peal.NotFound, "there is no tenant %q", only)
 		}
 	}
-	if only != "" && ids == nil {
-		return nil, peal.Errorf(peal.NotFound, "there is no tenant %q", only)
-	}
-	slices.Sort(ids)
-	return ids, nil
+	slices.SortFunc(all, func(a, b peal.Tenant) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
 }
 
 func (r *Report) tally(t *peal.Tally) {

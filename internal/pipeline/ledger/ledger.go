@@ -87,6 +87,7 @@ func (l *Ledger) Wake() {
 
 // Run walks at once, and then now and again until ctx ends.
 func (l *Ledger) Run(ctx context.Context) error {
+	defer l.report(&walk{Ledger: l}) // what is wrong then is for the one to tell who goes on
 	first := true
 	for {
 		w := &walk{Ledger: l, all: first}
