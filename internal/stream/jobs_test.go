@@ -105,11 +105,7 @@ func TestLookingAtABrokerThatIsAway(t *testing.T) {
 // TestWhichJobsStandOnACluster: any replica may answer, and each knows all jobs after a moment.
 func TestWhichJobsStandOnACluster(t *testing.T) {
 	t.Parallel()
-	urls, _, err := shared.Account()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := openAt(t, urls)
+	s := openAt(t, shared.Account(t))
 	list, absent := jobs("in", 1500), jobs("in", 500)
 	ensure(t, s, len(list), list...)
 	for range 10 {
