@@ -34,6 +34,7 @@ type cli struct {
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`
+	Audit       AuditCmd       `cmd:"" group:"client" help:"Prove that nothing was lost: accepted = ended + in flight; needs the operator key."`
 
 	Emulate EmulateCmd `cmd:"" group:"other" help:"Run the stand-in of a provider, for tests."`
 	Version VersionCmd `cmd:"" group:"other" help:"Print the version."`

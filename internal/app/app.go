@@ -20,6 +20,7 @@ import (
 	"peal/internal/netguard"
 	"peal/internal/peal"
 	"peal/internal/pipeline/accept"
+	"peal/internal/pipeline/audit"
 	"peal/internal/pipeline/ledger"
 	"peal/internal/pipeline/route"
 	"peal/internal/pipeline/send"
@@ -50,6 +51,7 @@ type App struct {
 	transport *http.Transport
 	api       *httpapi.Server
 	ledger    *ledger.Ledger
+	auditor   *audit.Auditor
 	send      *send.Stage
 	folder    *track.Folder
 	checker   *track.Checker
@@ -163,6 +165,9 @@ func (a *App) stages(v *vault.Vault) {
 		Now: a.clock.Now,
 	})
 	a.waker.Store(a.ledger)
+	a.auditor = audit.New(audit.Config{
+		Records: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Retention: a.cfg.Retention, Now: a.clock.Now,
+	})
 	a.send = send.New(send.Config{
 		Own: a.own, Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
@@ -190,6 +195,7 @@ func (a *App) stages(v *vault.Vault) {
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Audit:        a.auditor,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{

@@ -117,7 +117,7 @@ func (a *App) stagesOf() []stage {
 	}
 	if a.has(peal.RoleTrack) {
 		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"},
-			alone{a.retainer, a.leases, "retention"})
+			alone{a.retainer, a.leases, "retention"}, alone{a.auditor, a.leases, "audit"})
 	}
 	return all
 }

@@ -104,6 +104,7 @@ type Config struct {
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
+	Audit        Auditor
 	Integrations *integration.Service
 	Door         Door
 	Jobs         Jobs
@@ -181,6 +182,7 @@ func New(cfg Config) *Server {
 	s.users()
 	s.keys()
 	s.tenants()
+	s.audit()
 	s.hooks()
 	return s
 }
@@ -196,7 +198,7 @@ func (s *Server) openAPI() huma.Config {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Integrations", "API keys", "Tenants (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Integrations", "API keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

@@ -35,6 +35,9 @@ type Metrics struct {
 	Mended     prometheus.Counter // rows without a job that the ledger gave one
 
 	clockOff atomic.Pointer[func() time.Duration]
+
+	Differences *prometheus.GaugeVec // kind: what the audit knows of that does not agree
+	LastAudit   prometheus.Gauge     // Unix time
 }
 
 // Retain removes the series of integrations that are no more.
@@ -128,5 +131,8 @@ func New() *Metrics {
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "peal_clock_off_seconds", Help: "How far the wall clock is ahead of the clock that Peal goes by.",
 	}, m.clock))
+
+	m.Differences = gauge("peal_audit_differences", "Records that do not agree, by kind; it must be zero.", "kind")
+	m.LastAudit = gauge("peal_audit_last_run_timestamp_seconds", "When the audit of the recent past was last done.").WithLabelValues()
 	return m
 }

@@ -106,7 +106,11 @@ type InFlight struct {
 	DueAt         time.Time
 	ExpiresAt     time.Time
 	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
+
+// Place is where a walk over the rows in flight has come to, in the order of integration and delivery.
+type Place struct{ IntegrationID, DeliveryID string }
 
 // Callback is a webhook as it came in.
 type Callback struct {

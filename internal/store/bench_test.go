@@ -65,7 +65,7 @@ func benchmarkWrites(b *testing.B, cfg store.Config) {
 		for step, f := range []func() error{
 			func() error { _, err := s.Accept(ctx, subs); return err },
 			func() error { _, err := s.Claim(ctx, in, ids, true); return err },
-			func() error { return s.Record(ctx, attempts) },
+			func() error { _, err := s.Record(ctx, attempts); return err },
 		} {
 			start := time.Now()
 			if err := f(); err != nil {

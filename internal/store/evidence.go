@@ -158,7 +158,7 @@ func learnKey(t *tx, f *peal.Folded, r foundRow, e *peal.Evidence, now time.Time
 }
 
 // matchParked brings in what was parked under a ref that a row has just learned.
-func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now time.Time) error {
+func matchParked(t *tx, f *peal.Folded, integrationID, ref, tenantID, deliveryID string, now time.Time) error {
 	has, err := t.hasParked(integrationID)
 	if err != nil || !has {
 		return err
@@ -170,8 +170,7 @@ func matchParked(t *tx, integrationID, ref, tenantID, deliveryID string, now tim
 	if err != nil || !found {
 		return err
 	}
-	f := peal.Folded{}
-	return unpark(t, &f, &r, integrationID, ref, now)
+	return unpark(t, f, &r, integrationID, ref, now)
 }
 
 // hasParked asks once per transaction whether anything of the integration is kept, given up or not: mostly nothing is.

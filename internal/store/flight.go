@@ -13,8 +13,8 @@ import (
 // delivery; start with two empty texts.
 func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery string, limit int) ([]pipeline.InFlight, error) {
 	all, err := list(ctx, s.reads, func(row scanner, f *pipeline.InFlight) error {
-		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Priority, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt})
-	}, `SELECT tenant_id, integration_id, delivery_id, priority, status, due_at, expires_at, created_at
+		return row.Scan(&f.TenantID, &f.IntegrationID, &f.DeliveryID, &f.Priority, &f.Status, at{&f.DueAt}, at{&f.ExpiresAt}, at{&f.CreatedAt}, at{&f.UpdatedAt})
+	}, `SELECT tenant_id, integration_id, delivery_id, priority, status, due_at, expires_at, created_at, updated_at
 		FROM communications_log INDEXED BY log_in_flight
 		WHERE in_flight = 1 AND (integration_id, delivery_id) > (?, ?)
 		ORDER BY integration_id, delivery_id LIMIT ?`, afterIntegration, afterDelivery, limit)

@@ -17,7 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var _ storetest.Store = (*Store)(nil)
+var (
+	_ storetest.Store    = (*Store)(nil)
+	_ storetest.Tamperer = (*Store)(nil)
+)
+
+// Tamper implements storetest.Tamperer.
+func (s *Store) Tamper(ctx context.Context, query string, args ...any) error {
+	return s.write(ctx, func(t *tx) error { return t.exec(query, args...) })
+}
 
 // openIn opens a store in the folder and closes it at the end of the test.
 func openIn(t *testing.T, dir string, now func() time.Time) *Store {

@@ -106,7 +106,7 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return rec.open(t, now) })
 	})
 	// What may be walked from end to end: tables that stay small, and indexes that only hold what is wanted.
-	small := []string{"tenants", "nodes", "integrations", "json_each", "CONSTANT", "bounded"}
+	small := []string{"tenants", "nodes", "integrations", "json_each", "CONSTANT", "bounded", "both_tables"}
 	wanted := []string{"log_in_flight", "log_dead", "unmatched_parked", "idempotency_age"}
 	intended := map[string]string{
 		"UPDATE communications_log SET status = ?1, attempts":                                                        "log_delivery",
@@ -128,6 +128,7 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		"FROM communications_log INDEXED BY log_message":                                                             "log_message",
 		"FROM communications_log INDEXED BY log_key":                                                                 "log_key",
 		"INDEXED BY log_in_flight WHERE tenant_id = ? AND in_flight = 1 AND integration_id IN (SELECT":               "log_in_flight (integration_id=?",
+		"AND delivery_id >= ?4 AND delivery_id < ?5 GROUP BY status":                                                 "log_delivery (tenant_id=? AND delivery_id>? AND delivery_id<?)",
 		"FROM delivery_events WHERE delivery_id = ?":                                                                 "PRIMARY KEY",
 	}
 	met := map[string]bool{}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"peal/internal/peal"
 	"peal/internal/pipeline"
 )
 
@@ -35,7 +34,7 @@ func (t *tx) runKind(k kind, ops []*op) error {
 	case kindClaim:
 		return wrap("claim", claimTogether(t, calls[*claimCall](ops)))
 	case kindRecord:
-		return wrap("record", recordTogether(t, calls[[]peal.Attempt](ops)))
+		return wrap("record", recordTogether(t, calls[*recordCall](ops)))
 	case kindExpire:
 		return wrap("expire", expireTogether(t, calls[*expireCall](ops)))
 	case kindChecks:

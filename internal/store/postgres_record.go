@@ -53,14 +53,17 @@ const (
 )
 
 // recordTogether writes the attempts of all calls. Several of one delivery are written one after the other.
-func recordTogether(t *tx, calls [][]peal.Attempt) error {
+func recordTogether(t *tx, calls []*recordCall) error {
 	var all []*peal.Attempt
-	for _, attempts := range calls {
-		for i := range attempts {
-			if recordSQL(attempts[i].Next) == "" {
-				return fmt.Errorf("an attempt cannot end as %q", attempts[i].Next)
+	of := map[*peal.Attempt]*recordCall{}
+	for _, c := range calls {
+		c.folded = peal.Folded{}
+		for i := range c.attempts {
+			a := &c.attempts[i]
+			if recordSQL(a.Next) == "" {
+				return fmt.Errorf("an attempt cannot end as %q", a.Next)
 			}
-			all = append(all, &attempts[i])
+			all, of[a] = append(all, a), c
 		}
 	}
 	if len(all) == 0 {
@@ -85,7 +88,7 @@ func recordTogether(t *tx, calls [][]peal.Attempt) error {
 		return err
 	}
 	for _, a := range matches {
-		if err := matchParked(t, a.IntegrationID, "id:"+clean(a.Outcome.MessageID), a.TenantID, a.DeliveryID, a.At); err != nil {
+		if err := matchParked(t, &of[a].folded, a.IntegrationID, "id:"+clean(a.Outcome.MessageID), a.TenantID, a.DeliveryID, a.At); err != nil {
 			return err
 		}
 	}

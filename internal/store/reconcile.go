@@ -141,7 +141,10 @@ func reconcileOne(t *tx, r *pipeline.Reconciled, f *pipeline.Finding, now time.T
 	if err := putEvent(t, &event); err != nil || f.MessageID == "" {
 		return err
 	}
-	return matchParked(t, f.IntegrationID, "id:"+f.MessageID, f.TenantID, f.DeliveryID, now)
+	var folded peal.Folded
+	err = matchParked(t, &folded, f.IntegrationID, "id:"+f.MessageID, f.TenantID, f.DeliveryID, now)
+	r.Moved = append(r.Moved, folded.Moved...)
+	return err
 }
 
 func moveFound(t *tx, f *pipeline.Finding, now time.Time) (int64, error) {

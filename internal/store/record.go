@@ -42,29 +42,45 @@ const (
 		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 )
 
-// Record writes what attempts came to, with their place in the timeline.
-func (s *Store) Record(ctx context.Context, attempts []peal.Attempt) error {
+// Record writes what attempts came to, with their place in the timeline. It tells which deliveries were moved further at
+// once, by receipts that had come before.
+func (s *Store) Record(ctx context.Context, attempts []peal.Attempt) ([]peal.Moved, error) {
+	c := &recordCall{attempts: attempts}
 	if s.d.bulk {
-		return s.writer.do(ctx, &op{kind: kindRecord, call: attempts})
+		if err := s.writer.do(ctx, &op{kind: kindRecord, call: c}); err != nil {
+			return nil, err
+		}
+		return c.folded.Moved, nil
 	}
-	return s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
+		c.folded = peal.Folded{}
 		for i := range attempts {
-			if err := recordOne(t, &attempts[i]); err != nil {
+			if err := recordOne(t, &c.folded, &attempts[i]); err != nil {
 				return fmt.Errorf("record: %w", err)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return c.folded.Moved, nil
 }
 
-func recordOne(t *tx, a *peal.Attempt) error {
+// recordCall is one call of Record.
+type recordCall struct {
+	attempts []peal.Attempt
+	folded   peal.Folded
+}
+
+func recordOne(t *tx, f *peal.Folded, a *peal.Attempt) error {
 	o, now := &a.Outcome, a.At.UnixMicro()
 	var err error
 	switch a.Next {
 	case peal.Sent:
 		err = t.exec(sqlRecordSent, text(o.MessageID), now, micros(a.Check), a.TenantID, a.DeliveryID)
 		if err == nil && o.MessageID != "" {
-			err = matchParked(t, a.IntegrationID, "id:"+o.MessageID, a.TenantID, a.DeliveryID, a.At)
+			err = matchParked(t, f, a.IntegrationID, "id:"+o.MessageID, a.TenantID, a.DeliveryID, a.At)
 		}
 	case peal.Queued:
 		var putBack any

@@ -21,7 +21,7 @@ func (s *Stream) configs() []jetstream.StreamConfig {
 	deliveries := jetstream.StreamConfig{
 		Name: pipeline.Deliveries, Subjects: []string{pipeline.DeliverSubjects, pipeline.LaterSubjects},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, Replicas: s.replicas,
-		AllowMsgSchedules: true, Duplicates: time.Second,
+		AllowMsgSchedules: true, AllowDirect: true, Duplicates: time.Second,
 	}
 	if s.replicas == 1 { // the broker has it for streams without replicas only
 		deliveries.PersistMode = jetstream.AsyncPersistMode
@@ -123,7 +123,7 @@ func (s *Stream) make(ctx context.Context, cfg jetstream.StreamConfig) error {
 func same(is, want jetstream.StreamConfig) bool {
 	return slices.Equal(is.Subjects, want.Subjects) && is.Retention == want.Retention && is.Storage == want.Storage &&
 		is.MaxMsgsPerSubject == want.MaxMsgsPerSubject && is.Replicas == want.Replicas &&
-		is.AllowMsgSchedules == want.AllowMsgSchedules && is.PersistMode == want.PersistMode && is.Duplicates == want.Duplicates
+		is.AllowMsgSchedules == want.AllowMsgSchedules && is.AllowDirect == want.AllowDirect && is.PersistMode == want.PersistMode && is.Duplicates == want.Duplicates
 }
 
 // cannotMake says how to mend what kept a stream from being made.

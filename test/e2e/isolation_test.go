@@ -149,6 +149,7 @@ func (v *victim) attacks() map[string][]attack {
 		"create-tenant":      operators("/v1/tenants", `{"name":"Mine"}`),
 		"get-tenant":         operators("/v1/tenants/"+v.tenant, ""),
 		"update-tenant":      operators("/v1/tenants/"+v.tenant, `{"disabled":true}`),
+		"audit":              operators("/v1/audit", `{"tenant":"`+v.tenant+`"}`),
 	}
 }
 

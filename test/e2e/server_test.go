@@ -41,6 +41,7 @@ type server struct {
 
 	stopping sync.Mutex
 	running  *app.Running
+	tampered bool // the records were changed behind its back, so the audit at the end is left out
 }
 
 // newConfig is what a test's Peal is told: everything default but its folder, its port and its keys.
@@ -82,6 +83,7 @@ func newServer(t *testing.T, change ...func(*config.Config)) *server {
 	}
 	s.start(t)
 	t.Cleanup(func() {
+		s.clean(t)
 		transport.CloseIdleConnections()
 		s.stop(t)
 		s.noLeaks(t)

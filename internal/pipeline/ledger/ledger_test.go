@@ -83,7 +83,7 @@ func (b *bundle) openStream() {
 func (b *bundle) newLedger(now func() time.Time) *ledger.Ledger {
 	return ledger.New(ledger.Config{
 		Records: b.store, Jobs: b.stream, Integrations: known{"in": true}, Metrics: b.metrics, Log: slog.New(slog.DiscardHandler),
-		Every: time.Hour, Now: now,
+		Every: time.Hour, Confirm: 20 * time.Millisecond, Now: now,
 	})
 }
 
@@ -237,7 +237,7 @@ func TestWhatNeedsNoJobGetsNone(t *testing.T) {
 	if err != nil || len(c.Ready) != 2 {
 		t.Fatalf("claimed %+v, %v", c, err)
 	}
-	err = b.store.Record(t.Context(), []peal.Attempt{
+	_, err = b.store.Record(t.Context(), []peal.Attempt{
 		{TenantID: "a", DeliveryID: unknown.ID, Number: 1, At: time.Now(), Next: peal.Uncertain, Outcome: peal.Outcome{Class: peal.ClassUnknown}},
 		{TenantID: "a", DeliveryID: ended.ID, Number: 1, At: time.Now(), Next: peal.Failed, Outcome: peal.Outcome{Class: peal.ClassPermanent}},
 	})
@@ -352,7 +352,7 @@ func TestRunWalksAtStartAndWhenWoken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	old := b.accept(2, func(d *peal.Delivery) { d.CreatedAt = d.CreatedAt.Add(-time.Hour) })
+	old := b.accept(2, func(d *peal.Delivery) { d.UpdatedAt = d.UpdatedAt.Add(-time.Hour) })
 	b.ledger.Wake()
 	b.ledger.Wake() // twice is once
 	b.each(b.jobs(2), old...)
@@ -395,4 +395,110 @@ func TestWhatWaitsIsMeasured(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+// hasty is a broker that sees no jobs at the first look; meanwhile something happens.
+type hasty struct {
+	*stream.Stream
+	meanwhile func()
+	looks     int
+}
+
+// Standing implements ledger.Jobs.
+func (h *hasty) Standing(ctx context.Context, jobs []pipeline.Job) ([]bool, error) {
+	h.looks++
+	if h.looks == 1 {
+		h.meanwhile()
+		return make([]bool, len(jobs)), nil
+	}
+	return h.Stream.Standing(ctx, jobs)
+}
+
+func (b *bundle) walkHasty(want int, meanwhile func()) {
+	b.Helper()
+	h := &hasty{Stream: b.stream, meanwhile: meanwhile}
+	b.walked(ledger.New(ledger.Config{
+		Records: b.store, Jobs: h, Integrations: known{"in": true}, Metrics: b.metrics, Log: slog.New(slog.DiscardHandler), Confirm: 20 * time.Millisecond,
+	}), true, want)
+}
+
+// TestWhatMovesIsNotMissing: a job counts as missing only when it is so at two looks and nobody has touched its row.
+func TestWhatMovesIsNotMissing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	slow, canceled, claimed, lost := b.accept(1)[0], b.accept(1)[0], b.accept(1)[0], b.accept(1)[0]
+	b.walkHasty(1, func() {
+		b.stream.Publish([]pipeline.Job{{IntegrationID: "in", DeliveryID: slow.ID}}) // it was on its way
+		if err := b.store.Cancel(t.Context(), "a", canceled.NotificationID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.store.Claim(t.Context(), b.in, []string{claimed.ID}, true); err != nil { // somebody had its job
+			t.Fatal(err)
+		}
+	})
+	b.each(b.jobs(2), slow, lost)
+	if n := value(t, b.metrics.Mended); n != 1 {
+		t.Errorf("%v are counted as mended", n)
+	}
+}
+
+func TestWhatIsBeingSentForTooLong(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := b.accept(1)[0]
+	b.stream.Publish([]pipeline.Job{{IntegrationID: "in", DeliveryID: d.ID}})
+	if _, err := b.store.Claim(t.Context(), b.in, []string{d.ID}, true); err != nil {
+		t.Fatal(err)
+	}
+	for ahead, want := range map[time.Duration]int{10 * time.Minute: 0, 20 * time.Minute: 1} {
+		l := b.newLedger(func() time.Time { return time.Now().Add(ahead) })
+		found, next, err := l.Check(t.Context(), "", pipeline.Place{}, time.Minute)
+		if err != nil || next != nil || len(found) != want {
+			t.Fatalf("after %s it finds %+v, %+v, %v", ahead, found, next, err)
+		}
+		if want > 0 && (found[0].Kind != peal.DiffStuck || found[0].ID != d.ID || found[0].TenantID != "a") {
+			t.Errorf("it finds %+v", found)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.newLedger(func() time.Time { return time.Now().Add(time.Hour) }).Run(ctx)
+	}()
+	limit := time.After(patience)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for value(t, b.metrics.Differences.WithLabelValues(string(peal.DiffStuck))) != 1 {
+		select {
+		case <-again.C:
+		case <-limit:
+			t.Fatal("the metric does not tell of it")
+		}
+	}
+	cancel()
+	<-ended
+}
+
+func TestACheckInPieces(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rows := b.accept(2500)
+	l := b.newLedger(func() time.Time { return time.Now().Add(time.Minute) })
+	var place pipeline.Place
+	calls, found := 0, 0
+	for {
+		some, next, err := l.Check(t.Context(), "a", place, time.Nanosecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls, found = calls+1, found+len(some)
+		if next == nil {
+			break
+		}
+		place = *next
+	}
+	if calls != 3 || found != 2500 {
+		t.Errorf("%d calls found %d", calls, found)
+	}
+	b.each(b.jobs(2500), rows...)
 }

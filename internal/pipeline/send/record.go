@@ -60,9 +60,12 @@ func (s *shift) recordBatch(batch []done) {
 	}
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
-		err := s.cfg.Records.Record(ctx, attempts)
+		moved, err := s.cfg.Records.Record(ctx, attempts)
 		cancel()
 		if err == nil {
+			for _, m := range moved {
+				s.cfg.Metrics.Moved.WithLabelValues(m.IntegrationID, string(m.Status)).Inc()
+			}
 			break
 		}
 		s.log.Error("outcomes not recorded", "deliveries", len(batch), "try", try, "error", err)

@@ -26,14 +26,14 @@ func (f *flaky) Claim(ctx context.Context, in *peal.Integration, ids []string, i
 	return f.Store.Claim(ctx, in, ids, intent)
 }
 
-func (f *flaky) Record(ctx context.Context, attempts []peal.Attempt) error {
+func (f *flaky) Record(ctx context.Context, attempts []peal.Attempt) ([]peal.Moved, error) {
 	if f.records.Add(-1) >= 0 {
 		if f.after {
-			if err := f.Store.Record(ctx, attempts); err != nil {
-				return err
+			if _, err := f.Store.Record(ctx, attempts); err != nil {
+				return nil, err
 			}
 		}
-		return errAway
+		return nil, errAway
 	}
 	return f.Store.Record(ctx, attempts)
 }

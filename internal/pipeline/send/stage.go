@@ -27,7 +27,7 @@ type Integrations interface {
 // Records are the rows that jobs name.
 type Records interface {
 	Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error)
-	Record(ctx context.Context, attempts []peal.Attempt) error
+	Record(ctx context.Context, attempts []peal.Attempt) ([]peal.Moved, error)
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 }
 

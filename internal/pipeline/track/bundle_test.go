@@ -260,7 +260,7 @@ func (b *bundle) claimed(in *peal.Integration) peal.Delivery {
 // ended records what a delivery's first attempt came to, just now.
 func (b *bundle) ended(d peal.Delivery, next peal.Status, o peal.Outcome, check time.Time) {
 	b.Helper()
-	err := b.store.Record(b.Context(), []peal.Attempt{{
+	_, err := b.store.Record(b.Context(), []peal.Attempt{{
 		TenantID: "a", DeliveryID: d.ID, IntegrationID: d.IntegrationID, Number: 1, At: time.Now(), Next: next, Outcome: o, Check: check,
 	}})
 	if err != nil {

@@ -21,14 +21,21 @@ type bundle struct {
 	*testing.T
 	Store
 
-	clock *clock
-	phone atomic.Int64
+	clock    *clock
+	phone    atomic.Int64
+	tampered bool
 }
 
 func newBundle(t *testing.T, open Open) *bundle {
 	t.Helper()
 	c := &clock{at: time.Now().UTC().Truncate(time.Second)} // ids are made by the system's clock, and the two go together
-	return &bundle{T: t, Store: open(t, c.now), clock: c}
+	b := &bundle{T: t, Store: open(t, c.now), clock: c}
+	t.Cleanup(func() {
+		if !b.tampered {
+			b.clean()
+		}
+	})
+	return b
 }
 
 func (b *bundle) ok(err error) {
@@ -167,9 +174,12 @@ func (b *bundle) attempt(in *peal.Integration, id string, class peal.Class, next
 	return a
 }
 
-func (b *bundle) record(attempts ...peal.Attempt) {
+// record writes attempts, and gives what receipts that had come before moved.
+func (b *bundle) record(attempts ...peal.Attempt) []peal.Moved {
 	b.Helper()
-	b.ok(b.Record(b.Context(), attempts))
+	moved, err := b.Record(b.Context(), attempts)
+	b.ok(err)
+	return moved
 }
 
 // sent takes a delivery to the state sent; its message id is "m-" and its id.

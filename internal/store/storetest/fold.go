@@ -212,7 +212,8 @@ func foldUnmatched(b *bundle) {
 	b.clock.advance(time.Hour)
 	_, err = b.Sweep(b.Context(), b.clock.now())
 	b.ok(err)
-	b.record(b.attempt(in, never.ID, peal.ClassAccepted, peal.Sent)) // nor when it learns the id
+	moved := b.record(b.attempt(in, never.ID, peal.ClassAccepted, peal.Sent)) // nor when it learns the id
+	b.same("moved by what was kept", moved, []peal.Moved{{IntegrationID: in.ID, Status: peal.Read}})
 	b.status(never, peal.Read)
 
 	f := b.fold(peal.Evidence{TenantID: "a", IntegrationID: in.ID, Status: peal.Read}, // of nothing

@@ -240,7 +240,7 @@ func recordNonsense(b *bundle) {
 	good, d := b.accept(in), b.accept(in)
 	b.claim(in, good.ID, d.ID)
 	for _, next := range []peal.Status{peal.Delivered, peal.Sending, ""} {
-		err := b.Record(b.Context(), []peal.Attempt{b.attempt(in, good.ID, peal.ClassAccepted, peal.Sent), b.attempt(in, d.ID, peal.ClassAccepted, next)})
+		_, err := b.Record(b.Context(), []peal.Attempt{b.attempt(in, good.ID, peal.ClassAccepted, peal.Sent), b.attempt(in, d.ID, peal.ClassAccepted, next)})
 		b.refused(err, peal.Unavailable)
 	}
 	b.status(good, peal.Sending) // a call is written whole or not at all

@@ -23,7 +23,7 @@ type Acceptor interface {
 // Sender is what send and the ledger need of them.
 type Sender interface {
 	Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error)
-	Record(ctx context.Context, attempts []peal.Attempt) error
+	Record(ctx context.Context, attempts []peal.Attempt) ([]peal.Moved, error)
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 	CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error)
 	PullIn(ctx context.Context, integrationID string) ([]pipeline.Job, error)
@@ -120,6 +120,7 @@ type Store interface {
 	Register
 	Keeper
 	Leases
+	Auditor
 	Ping(ctx context.Context) error
 }
 
@@ -143,7 +144,7 @@ func Run(t *testing.T, open Open) {
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
-		{"held webhooks", heldCases()}, {"quotas", quotaCases()},
+		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
