@@ -24,7 +24,7 @@ type readiness struct {
 func TestDrainDelay(t *testing.T) {
 	t.Parallel()
 	cfg := newConfig(t)
-	cfg.DrainDelay = 2 * time.Second
+	cfg.DrainDelay = 10 * time.Second // far more than it takes to look, on a busy machine too
 	l := &logs{}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
