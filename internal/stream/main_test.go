@@ -31,7 +31,9 @@ func (m withCluster) Run() int {
 	return m.M.Run()
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(withCluster{m}) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(withCluster{m}, goleak.IgnoreAnyFunction(natstest.Clock))
+}
 
 // patience is how long a test waits for what is to come. It is long, for the machine may be busy; nothing waits it out.
 const patience = 100 * time.Second
