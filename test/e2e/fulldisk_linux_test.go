@@ -136,6 +136,7 @@ func TestTheBrokersDiskIsFull(t *testing.T) {
 // disk is full, too. With room again it goes on by itself, and nothing that was accepted is lost.
 func TestTheRecordsDiskIsFull(t *testing.T) {
 	t.Parallel()
+	needsSQLite(t)
 	w, records, broker := onSmallDisks(t)
 	_, sent := w.sendText(t, "before")
 	key := w.keyed(t, sent)

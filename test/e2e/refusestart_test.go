@@ -65,6 +65,7 @@ func TestPortTaken(t *testing.T) {
 // TestNewerSchema: an older binary leaves a newer database alone.
 func TestNewerSchema(t *testing.T) {
 	t.Parallel()
+	needsSQLite(t)
 	s := newServer(t)
 	s.stop(t)
 	change := func(statement string) {

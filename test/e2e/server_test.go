@@ -56,10 +56,21 @@ func newConfig(t *testing.T) config.Config {
 	cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
 	cfg.MasterKey, cfg.OperatorKey = config.Secret(base64.StdEncoding.EncodeToString(key)), operatorKey
 	cfg.AllowPrivateNetworks = []string{"127.0.0.1/32"} // the emulator
-	if os.Getenv("PEAL_TEST_RECORDS") == "postgres" {
+	if onPostgres() {
 		cfg.DatabaseURL = config.Secret(pgtest.URL(t))
 	}
 	return cfg
+}
+
+// onPostgres tells whether the records are to be PostgreSQL's, on the server that PEAL_TEST_POSTGRES names.
+func onPostgres() bool { return os.Getenv("PEAL_TEST_RECORDS") == "postgres" }
+
+// needsSQLite skips what is about the file of SQLite.
+func needsSQLite(t *testing.T) {
+	t.Helper()
+	if onPostgres() {
+		t.Skip("SKIPPED on PostgreSQL: it is about SQLite's file")
+	}
 }
 
 // newServer starts a Peal; it is stopped with the test.
