@@ -154,7 +154,7 @@ func (s *Store) partitions(ctx context.Context) (map[string]bool, error) {
 func (s *Store) changePartitions(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
 	for n := 1; ; n++ {
 		err := s.changeOnce(ctx, change)
-		if err == nil || n == partitionTries || !retriable(err) {
+		if err == nil || n == partitionTries || !retriable(err) && pgCode(err) != "55P03" { // lock not available
 			return err
 		}
 		select {

@@ -124,11 +124,8 @@ var errBroken = errors.New("the connection broke")
 
 // retriable is so of a transaction that the database has undone because of others.
 func retriable(err error) bool {
-	switch pgCode(err) {
-	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
-		return true
-	}
-	return false
+	code := pgCode(err)
+	return code == "40001" || code == "40P01" // serialization failure, deadlock
 }
 
 func (l *pgLane) commitOnce(batch []*op) (err error) {
