@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type App struct {
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 	waker     atomic.Pointer[ledger.Ledger]
+
+	backup     sync.Mutex // held while one is made
+	stopBackup atomic.Pointer[context.CancelFunc]
 }
 
 // Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
@@ -112,6 +116,12 @@ func (a *App) openData(ctx context.Context) (err error) {
 		}
 		if a.lock, err = lockFolder(a.cfg.Data); err != nil {
 			return err
+		}
+		if err := notMoved(a.cfg.Data); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(a.cfg.Data, backupFolder)); err != nil {
+			return fmt.Errorf("remove a backup that was not finished: %w", err)
 		}
 	}
 	a.store, err = store.Open(ctx, records(&a.cfg, a.node.ID, a.log, a.clock.Now))
@@ -190,7 +200,7 @@ func (a *App) stages(v *vault.Vault) {
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
-		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
+		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready, Backup: a.Backup,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
@@ -215,8 +225,13 @@ func (a *App) publicURL() string {
 // configured.
 func (a *App) SetBound(addr string) { a.bound.Store(&addr) }
 
-// Drain makes the process not ready, so that callers go elsewhere.
-func (a *App) Drain() { a.draining.Store(true) }
+// Drain makes the process not ready, so that callers go elsewhere, and gives up a backup that is being made.
+func (a *App) Drain() {
+	a.draining.Store(true)
+	if stop := a.stopBackup.Load(); stop != nil {
+		(*stop)()
+	}
+}
 
 // ready tells whether requests should come here. Without the broker they are accepted all the same, and webhooks taken:
 // the records keep both. The body of /readyz is for everybody, so the reasons go to the log.

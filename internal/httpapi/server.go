@@ -108,9 +108,10 @@ type Config struct {
 	Door         Door
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
-	Quotas       Quotas       // default: nobody is limited
-	Queues       Queues       // default: nothing is estimated
-	Docs         http.Handler // the page that shows /openapi.json
+	Backup       func(ctx context.Context, w io.Writer, begin func()) error // writes a backup to w; begin is called before
+	Quotas       Quotas                                                     // default: nobody is limited
+	Queues       Queues                                                     // default: nothing is estimated
+	Docs         http.Handler                                               // the page that shows /openapi.json
 	Ready        func(ctx context.Context) Readiness
 
 	HealthOnly    bool // this process does not accept: it tells of its health, and nothing else
@@ -176,6 +177,7 @@ func New(cfg Config) *Server {
 	s.users()
 	s.keys()
 	s.tenants()
+	s.backups()
 	s.hooks()
 	return s
 }
