@@ -34,7 +34,7 @@ type waiting func(ctx context.Context, each func(pipeline.Held) error) error
 // Backup writes a backup of what is served to w, after it has called begin; when it fails before that, nothing was
 // written. What was accepted and every webhook that was answered before it was called is in it. Nobody waits for it but
 // its caller, and there is one at a time. It is given up when the process drains.
-func (a *App) Backup(ctx context.Context, w io.Writer, begin func()) error {
+func (a *App) Backup(ctx context.Context, w io.Writer, begin func(ctx context.Context)) error {
 	if !a.backup.TryLock() {
 		return peal.Errorf(peal.Conflict, "another backup is being made; wait for its end")
 	}
@@ -81,7 +81,7 @@ func BackupFolder(ctx context.Context, data string, move bool, w io.Writer, keep
 		defer broker.Close()
 		from = broker.Waiting
 	}
-	if _, err := writeBackup(ctx, data, from, move, w, func() {}); err != nil {
+	if _, err := writeBackup(ctx, data, from, move, w, func(context.Context) {}); err != nil {
 		return err
 	}
 	if !move {
@@ -110,7 +110,7 @@ func notMoved(data string) error {
 		"restored; to serve this one all the same, and only if that backup is never restored, delete %s", data, at, filepath.Join(data, movedFile))
 }
 
-func writeBackup(ctx context.Context, data string, from waiting, moved bool, w io.Writer, begin func()) (n int64, err error) {
+func writeBackup(ctx context.Context, data string, from waiting, moved bool, w io.Writer, begin func(ctx context.Context)) (n int64, err error) {
 	about := backup.About{CreatedAt: time.Now().UTC(), Version: Version, Moved: moved}
 	records, dir := filepath.Join(data, recordsFile), filepath.Join(data, backupFolder)
 	if err := checkRoom(ctx, data, records); err != nil {
@@ -134,7 +134,7 @@ func writeBackup(ctx context.Context, data string, from waiting, moved bool, w i
 		return 0, fmt.Errorf("read the copy: %w", err)
 	}
 	about.Bytes = info.Size()
-	begin()
+	begin(ctx)
 	return about.Bytes, backup.Write(&endedWriter{ctx, w}, about, db)
 }
 

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,11 +38,13 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 	_ = p.control.SetReadDeadline(time.Time{})
 	_ = p.control.SetWriteDeadline(time.Time{})
 	begun := false
-	err := s.cfg.Backup(r.Context(), p, func() {
-		begun = true
+	err := s.cfg.Backup(r.Context(), p, func(ctx context.Context) {
+		begun, p.ctx = true, ctx
+		context.AfterFunc(ctx, p.stop)
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.WriteHeader(http.StatusOK)
 	})
+	p.finish()
 	switch {
 	case err != nil && begun:
 		panic(http.ErrAbortHandler)
@@ -49,14 +53,38 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// patient gives the caller time for every piece.
+// patient gives the caller time for every piece, until its context ends.
 type patient struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	ctx     context.Context //nolint:containedctx // io.Writer has no room for it
+
+	mu       sync.Mutex
+	finished bool
+}
+
+// stop ends a write that waits for the caller; once all is written it does nothing.
+func (p *patient) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.finished {
+		_ = p.control.SetWriteDeadline(time.Now())
+	}
+}
+
+// finish leaves time for the end of the answer.
+func (p *patient) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished = true
+	_ = p.control.SetWriteDeadline(time.Now().Add(backupPause))
 }
 
 // Write implements io.Writer.
 func (p *patient) Write(b []byte) (int, error) {
 	_ = p.control.SetWriteDeadline(time.Now().Add(backupPause))
+	if p.ctx.Err() != nil { // it has ended before the line above
+		p.stop()
+	}
 	return p.ResponseWriter.Write(b)
 }

@@ -89,6 +89,9 @@ type Door interface {
 	Take(ctx context.Context, kind, token string, header http.Header, body []byte) error
 }
 
+// Backuper writes a backup to w. Before the first byte it calls begin, with a context that ends when it gives up.
+type Backuper func(ctx context.Context, w io.Writer, begin func(ctx context.Context)) error
+
 // Jobs hands re-driven deliveries to send.
 type Jobs interface {
 	Publish(jobs []pipeline.Job)
@@ -108,10 +111,10 @@ type Config struct {
 	Door         Door
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
-	Backup       func(ctx context.Context, w io.Writer, begin func()) error // writes a backup to w; begin is called before
-	Quotas       Quotas                                                     // default: nobody is limited
-	Queues       Queues                                                     // default: nothing is estimated
-	Docs         http.Handler                                               // the page that shows /openapi.json
+	Backup       Backuper
+	Quotas       Quotas       // default: nobody is limited
+	Queues       Queues       // default: nothing is estimated
+	Docs         http.Handler // the page that shows /openapi.json
 	Ready        func(ctx context.Context) Readiness
 
 	HealthOnly    bool // this process does not accept: it tells of its health, and nothing else

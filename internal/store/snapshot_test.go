@@ -139,7 +139,9 @@ func TestSnapshotOfAnOlderSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waiting := func(_ context.Context, each func(pipeline.Held) error) error { return each(pipeline.Held{ID: "1", IntegrationID: "wa", Body: []byte("x")}) }
+	waiting := func(_ context.Context, each func(pipeline.Held) error) error {
+		return each(pipeline.Held{ID: "1", IntegrationID: "wa", Body: []byte("x")})
+	}
 	if err := Snapshot(t.Context(), path, to, waiting); err != nil {
 		t.Fatal(err)
 	}
