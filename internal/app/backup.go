@@ -35,6 +35,9 @@ type waiting func(ctx context.Context, each func(pipeline.Held) error) error
 // written. What was accepted and every webhook that was answered before it was called is in it. Nobody waits for it but
 // its caller, and there is one at a time. It is given up when the process drains.
 func (a *App) Backup(ctx context.Context, w io.Writer, begin func(ctx context.Context)) error {
+	if !a.store.InOneFile() {
+		return peal.Errorf(peal.Conflict, "the records are in PostgreSQL: back them up with its own tools, such as pg_dump; see docs/operating.md")
+	}
 	if !a.backup.TryLock() {
 		return peal.Errorf(peal.Conflict, "another backup is being made; wait for its end")
 	}

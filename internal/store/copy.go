@@ -22,7 +22,7 @@ func OpenCopy(ctx context.Context, path string) (*Copy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, sqliteSchema(db)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &Copy{db}, nil

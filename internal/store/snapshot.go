@@ -30,6 +30,9 @@ func Snapshot(ctx context.Context, path, to string, waiting func(ctx context.Con
 	return errors.Join(c.hold(ctx, gathered), c.Close())
 }
 
+// InOneFile tells whether the records are a file of SQLite, of which there can be a Snapshot.
+func (s *Store) InOneFile() bool { return s.dir != "" }
+
 // SnapshotSize is how many bytes a snapshot of the database at path takes, at most.
 func SnapshotSize(ctx context.Context, path string) (size int64, err error) {
 	db, err := openPlain(path)
