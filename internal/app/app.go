@@ -143,7 +143,7 @@ func (a *App) openBroker(ctx context.Context) (*stream.Stream, error) {
 		return nil, fmt.Errorf("PEAL_NATS_URL: %w", err)
 	}
 	return stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(a.cfg.Data, "broker"), Node: a.node.ID, Log: a.log, Lost: a.wake, Now: a.clock.Now,
+		Dir: filepath.Join(a.cfg.Data, brokerFolder), Node: a.node.ID, Log: a.log, Lost: a.wake, Now: a.clock.Now,
 		External: stream.External{
 			URLs: urls, Token: string(a.cfg.NatsToken), CredsFile: a.cfg.NatsCredsFile, CAFile: a.cfg.NatsCAFile,
 			CertFile: a.cfg.NatsCertFile, KeyFile: a.cfg.NatsKeyFile, Replicas: a.cfg.NatsStreams(),
