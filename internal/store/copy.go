@@ -112,7 +112,8 @@ const sqlInDoubt = ` FROM communications_log WHERE in_flight = 1 AND (status = '
 	(due_at IS NULL OR due_at <= ?1 OR put_back = 1)) AND integration_id NOT IN (SELECT value FROM json_each(?2))`
 
 // Doubt makes uncertain what may have been sent since the copy was made, but for the integrations of which a repeat does
-// no harm, and tells how many that were. What was not due by now was not sent: it stays.
+// no harm, and tells how many that were. They are as if a call had been begun, and are looked for at once where a provider can
+// be asked. What was not due by now was not sent: it stays.
 func (c *Copy) Doubt(ctx context.Context, now time.Time, harmless []string) (n int64, err error) {
 	if harmless == nil {
 		harmless = []string{}
@@ -134,6 +135,7 @@ func (c *Copy) Doubt(ctx context.Context, now time.Time, harmless []string) (n i
 		return 0, fmt.Errorf("write events: %w", err)
 	}
 	res, err := tx.ExecContext(ctx, `UPDATE communications_log SET status = 'uncertain', error_code = ?3, error_reason = ?4,
+		attempts = attempts + CASE status WHEN 'queued' THEN 1 ELSE 0 END, check_at = ?1,
 		updated_at = ?1, due_at = NULL, put_back = NULL WHERE row_id IN (SELECT row_id`+sqlInDoubt+`)`,
 		now.UnixMicro(), string(ids), peal.CodeRestored, reason)
 	if err == nil {

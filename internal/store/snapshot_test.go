@@ -223,12 +223,15 @@ func TestDoubt(t *testing.T) {
 		t.Errorf("a second time %d, %v", n, err)
 	}
 	for i, want := range []string{"uncertain", "uncertain", "queued", "uncertain", "uncertain", "queued", "skipped"} {
-		var status, code, events string
+		var status, code, look, events string
 		var flight sql.NullInt64
-		err := c.db.QueryRow(`SELECT status, COALESCE(error_code, ''), in_flight, (SELECT group_concat(type) FROM delivery_events e
+		err := c.db.QueryRow(`SELECT status, COALESCE(error_code, ''), in_flight, attempts || ' ' || COALESCE(check_at, 0), (SELECT group_concat(type) FROM delivery_events e
 			WHERE e.delivery_id = l.delivery_id AND type = 'restored' AND status = 'uncertain') IS NOT NULL
-			FROM communications_log l WHERE delivery_id = ?`, ids[i]).Scan(&status, &code, &flight, &events)
+			FROM communications_log l WHERE delivery_id = ?`, ids[i]).Scan(&status, &code, &flight, &look, &events)
 		doubted := want == "uncertain"
+		if wantLook := fmt.Sprintf("1 %d", now.UnixMicro()); doubted && i != 3 && look != wantLook {
+			t.Errorf("delivery %d has attempts and next look %s, want %s", i, look, wantLook)
+		}
 		if err != nil || status != want || (code == peal.CodeRestored) != doubted || (events == "1") != doubted || flight.Valid != (want != "skipped") {
 			t.Errorf("delivery %d is %s, %q, events %s, in flight %v (%v); want %s", i, status, code, events, flight, err, want)
 		}
