@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"peal/internal/peal"
@@ -130,7 +131,7 @@ func (c *Copy) Doubt(ctx context.Context, now time.Time, harmless []string) (n i
 	defer tx.Rollback() //nolint:errcheck // after the commit it does nothing
 	_, err = tx.ExecContext(ctx, `INSERT INTO delivery_events (delivery_id, mark, at, type, status, code, detail)
 		SELECT delivery_id, ?3, ?1, ?4, 'uncertain', ?5, ?6`+sqlInDoubt, now.UnixMicro(), string(ids),
-		string(peal.EventRestored)+":"+fmt.Sprint(now.UnixMicro()), string(peal.EventRestored), peal.CodeRestored, reason)
+		string(peal.EventRestored)+":"+strconv.FormatInt(now.UnixMicro(), 10), string(peal.EventRestored), peal.CodeRestored, reason)
 	if err != nil {
 		return 0, fmt.Errorf("write events: %w", err)
 	}
