@@ -161,7 +161,7 @@ func (a *App) wake() {
 // records says where they are kept.
 func records(cfg *config.Config, node string, log *slog.Logger, now func() time.Time) store.Config {
 	return store.Config{
-		Path: filepath.Join(cfg.Data, "peal.db"), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue,
+		Path: filepath.Join(cfg.Data, recordsFile), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue,
 		NodeID: node, Log: log, Now: now,
 	}
 }
