@@ -172,6 +172,11 @@ func New(cfg Config) *Server {
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
 	}
 	s.api = humago.New(s.mux, s.openAPI())
+	s.health()
+	if cfg.HealthOnly {
+		return s
+	}
+	s.docs()
 	s.notifications()
 	s.deliveries()
 	s.uncertain()
