@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ func TestRoutes(t *testing.T) {
 		{"GET /healthz", "", func(ctx context.Context, c *Client) error { return c.Healthy(ctx) }},
 		{"GET /readyz", "", func(ctx context.Context, c *Client) error { return c.Ready(ctx) }},
 		{"GET /openapi.json", "", func(ctx context.Context, c *Client) error { return second(c.OpenAPI(ctx)) }},
+		{"GET /v1/backup", "", func(ctx context.Context, c *Client) error { return c.Backup(ctx, io.Discard) }},
 		{"GET /metrics", "", func(ctx context.Context, c *Client) error { return second(c.Metrics(ctx)) }},
 	} {
 		c, f := setup(t, 200, `{}`)

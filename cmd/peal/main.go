@@ -36,6 +36,10 @@ type cli struct {
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`
 	Audit       AuditCmd       `cmd:"" group:"client" help:"Prove that nothing was lost: accepted = ended + in flight; needs the operator key."`
 
+	Backup  BackupCmd  `cmd:"" group:"server" help:"Take a backup of everything, of a running server or of a stopped one's folder."`
+	Restore RestoreCmd `cmd:"" group:"server" help:"Make a data folder of a backup."`
+	Health  HealthCmd  `cmd:"" group:"other" help:"Tell by the exit code whether a server takes work."`
+
 	Emulate EmulateCmd `cmd:"" group:"other" help:"Run the stand-in of a provider, for tests."`
 	Version VersionCmd `cmd:"" group:"other" help:"Print the version."`
 }

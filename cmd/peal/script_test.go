@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	field NAME PATH         sets $NAME to a string of the JSON that the last command printed, such as deliveries.0.id.
 //	requested COUNT         waits until the fake server was asked so often.
 //	body URL REGEXP         waits until URL answers something that matches.
+//	spoil flip|cut FROM TO  copies a file with one bit in its middle turned, or without its second half.
 //	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
 func TestScripts(t *testing.T) {
 	freeAddress := freeAddresses()
@@ -65,7 +66,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake, "requested": cmdRequested, "field": cmdField, "body": cmdBody,
+			"fake": cmdFake, "http": cmdHTTP, "listening": cmdListening, "mistake": cmdMistake, "requested": cmdRequested, "field": cmdField, "body": cmdBody, "spoil": cmdSpoil,
 		},
 	})
 }
@@ -256,6 +257,19 @@ func cmdMistake(ts *testscript.TestScript, neg bool, args []string) {
 	if stdout := ts.ReadFile("stdout"); stdout != "" || !strings.HasPrefix(stderr, "peal: ") || strings.Count(stderr, "peal: ") != 1 {
 		ts.Fatalf("want one line that begins with peal: on stderr and nothing on stdout; got\n%s%s", stderr, stdout)
 	}
+}
+
+func cmdSpoil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || args[0] != "flip" && args[0] != "cut" {
+		ts.Fatalf("usage: spoil flip|cut FROM TO")
+	}
+	file := []byte(ts.ReadFile(args[1]))
+	if args[0] == "cut" {
+		file = file[:len(file)/2]
+	} else {
+		file[len(file)/2] ^= 1
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), file, 0o600))
 }
 
 func cmdField(ts *testscript.TestScript, neg bool, args []string) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,9 @@ type App struct {
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 	waker     atomic.Pointer[ledger.Ledger]
+
+	backup     sync.Mutex // held while one is made
+	stopBackup atomic.Pointer[context.CancelFunc]
 }
 
 // Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
@@ -115,6 +119,12 @@ func (a *App) openData(ctx context.Context) (err error) {
 		if a.lock, err = lockFolder(a.cfg.Data); err != nil {
 			return err
 		}
+		if err := notMoved(a.cfg.Data); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(a.cfg.Data, backupFolder)); err != nil {
+			return fmt.Errorf("remove a backup that was not finished: %w", err)
+		}
 	}
 	a.store, err = store.Open(ctx, records(&a.cfg, a.node.ID, a.log, a.clock.Now))
 	if err != nil {
@@ -135,7 +145,7 @@ func (a *App) openBroker(ctx context.Context) (*stream.Stream, error) {
 		return nil, fmt.Errorf("PEAL_NATS_URL: %w", err)
 	}
 	return stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(a.cfg.Data, "broker"), Node: a.node.ID, Log: a.log, Lost: a.wake, Now: a.clock.Now,
+		Dir: filepath.Join(a.cfg.Data, brokerFolder), Node: a.node.ID, Log: a.log, Lost: a.wake, Now: a.clock.Now,
 		External: stream.External{
 			URLs: urls, Token: string(a.cfg.NatsToken), CredsFile: a.cfg.NatsCredsFile, CAFile: a.cfg.NatsCAFile,
 			CertFile: a.cfg.NatsCertFile, KeyFile: a.cfg.NatsKeyFile, Replicas: a.cfg.NatsStreams(),
@@ -153,7 +163,7 @@ func (a *App) wake() {
 // records says where they are kept.
 func records(cfg *config.Config, node string, log *slog.Logger, now func() time.Time) store.Config {
 	return store.Config{
-		Path: filepath.Join(cfg.Data, "peal.db"), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue,
+		Path: filepath.Join(cfg.Data, recordsFile), URL: string(cfg.DatabaseURL), Queue: cfg.AcceptQueue,
 		NodeID: node, Log: log, Now: now,
 	}
 }
@@ -195,7 +205,7 @@ func (a *App) stages(v *vault.Vault) {
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
-		Audit:        a.auditor,
+		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
@@ -221,8 +231,13 @@ func (a *App) publicURL() string {
 // configured.
 func (a *App) SetBound(addr string) { a.bound.Store(&addr) }
 
-// Drain makes the process not ready, so that callers go elsewhere.
-func (a *App) Drain() { a.draining.Store(true) }
+// Drain makes the process not ready, so that callers go elsewhere, and gives up a backup that is being made.
+func (a *App) Drain() {
+	a.draining.Store(true)
+	if stop := a.stopBackup.Load(); stop != nil {
+		(*stop)()
+	}
+}
 
 // ready tells whether requests should come here. Without the broker they are accepted all the same, and webhooks taken:
 // the records keep both. The body of /readyz is for everybody, so the reasons go to the log.

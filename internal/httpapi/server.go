@@ -89,6 +89,9 @@ type Door interface {
 	Take(ctx context.Context, kind, token string, header http.Header, body []byte) error
 }
 
+// Backuper writes a backup to w. Before the first byte it calls begin, with a context that ends when it gives up.
+type Backuper func(ctx context.Context, w io.Writer, begin func(ctx context.Context)) error
+
 // Jobs hands re-driven deliveries to send.
 type Jobs interface {
 	Publish(jobs []pipeline.Job)
@@ -109,6 +112,7 @@ type Config struct {
 	Door         Door
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
+	Backup       Backuper
 	Quotas       Quotas       // default: nobody is limited
 	Queues       Queues       // default: nothing is estimated
 	Docs         http.Handler // the page that shows /openapi.json
@@ -183,6 +187,7 @@ func New(cfg Config) *Server {
 	s.keys()
 	s.tenants()
 	s.audit()
+	s.backups()
 	s.hooks()
 	return s
 }

@@ -70,6 +70,7 @@ const (
 	EventRedriven  EventType = "redriven"
 	EventDiscarded EventType = "discarded"
 	EventResolved  EventType = "resolved"
+	EventRestored  EventType = "restored" // from a backup that does not know what became of it
 	// EventReconciled is what looking into the provider's log of messages came to.
 	EventReconciled EventType = "reconciled"
 )

@@ -37,6 +37,9 @@ const CodePoison = "poison"
 // CodeRecipientLimit is the code of a delivery that waits because its recipient was sent as much as its limit allows.
 const CodeRecipientLimit = "recipient_limit"
 
+// CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
+const CodeRestored = "restored"
+
 // Attempt is one finished call for a delivery, to be recorded.
 type Attempt struct {
 	TenantID      string

@@ -145,6 +145,7 @@ func (v *victim) attacks() map[string][]attack {
 		"get-user":           {lost("/v1/users/" + v.user)},
 		"delete-user":        {lost("/v1/users/" + v.user)},
 		"put-user":           {{path: "/v1/users/same-id", body: `{"phone":"+919800000000"}`, status: found}},
+		"backup":             operators("/v1/backup", ""),
 		"list-tenants":       operators("/v1/tenants", ""),
 		"create-tenant":      operators("/v1/tenants", `{"name":"Mine"}`),
 		"get-tenant":         operators("/v1/tenants/"+v.tenant, ""),

@@ -35,7 +35,8 @@ func needs() map[string]need {
 		"list-keys": {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
 
 		"list-tenants": {operator, ""}, "create-tenant": {operator, `{"name":"T"}`}, "get-tenant": {operator, ""}, "update-tenant": {operator, `{"name":"T"}`},
-		"audit": {operator, `{}`},
+		"audit":  {operator, `{}`},
+		"backup": {operator, ""},
 	}
 }
 
