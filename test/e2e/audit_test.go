@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,11 +129,7 @@ func TestABrokerThatIsWiped(t *testing.T) {
 	if res, err := w.peal.SendBatch(t.Context(), reqs); err != nil || res.Accepted != total {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	w.restart(t, func() {
-		if err := os.RemoveAll(filepath.Join(w.cfg.Data, "broker")); err != nil {
-			t.Fatal(err)
-		}
-	})
+	w.restart(t, func() { w.loseBroker(t) })
 	if _, err := w.peal.ResumeIntegration(t.Context(), w.integration.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +151,7 @@ func TestABrokerThatIsWiped(t *testing.T) {
 // TestARowThatIsGone: somebody deletes from the database; the audit names what.
 func TestARowThatIsGone(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "a file to write into; the store tests it for both")
 	w := silent(t)
 	notification, lost := w.send(t, text(phone(), "x"))
 	_, whole := w.sendText(t, "y")

@@ -49,6 +49,7 @@ func (w *world) restored(t *testing.T, from []byte, cfg app.RestoreConfig) (*wor
 // that was accepted before it began, and every receipt that was answered; nothing is sent twice.
 func TestBackupUnderLoad(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "backups of its own")
 	w := setup(t)
 	sent := w.sendMany(t, 200)
 	eventually(t, "all are with the provider", func() error { return want("taken", w.emu.Counts().Accepted, int64(len(sent))) })
@@ -124,6 +125,7 @@ func TestBackupUnderLoad(t *testing.T) {
 // server's folder, and is folded in where it is restored. What was queued goes out from there if the folder was given up.
 func TestBackupKeepsWebhooks(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "backups of its own")
 	w := silent(t)
 	to, id := w.sendText(t, "one")
 	d := w.reaches(t, id, "sent")
@@ -175,6 +177,7 @@ func TestBackupKeepsWebhooks(t *testing.T) {
 // TestBackupRefused: what is no whole backup is not restored, nor is anything over a Peal that is there.
 func TestBackupRefused(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "backups of its own")
 	w := silent(t)
 	var file bytes.Buffer
 	if err := w.operator(t).Backup(t.Context(), &file); err != nil {
@@ -210,6 +213,7 @@ func TestBackupRefused(t *testing.T) {
 // being made.
 func TestBackupGivenUp(t *testing.T) {
 	t.Parallel()
+	onlySmall(t, "backups of its own")
 	w := silent(t)
 	w.pause(t)
 	long := strings.Repeat("x", 4000)

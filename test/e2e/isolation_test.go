@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -179,6 +180,9 @@ func (s *server) operations(t *testing.T) []operation {
 	return all
 }
 
+// estimate is of the queue, and moves with time.
+var estimate = regexp.MustCompile(`"queue":\{[^}]*\},`)
+
 // TestTenantIsolation: whatever tenant B asks for with the ids of tenant A, it is told that there is no such thing, sees
 // nothing of A and changes nothing of A, over every route that there is.
 func TestTenantIsolation(t *testing.T) {
@@ -205,8 +209,9 @@ func TestTenantIsolation(t *testing.T) {
 	for id := range attacks {
 		t.Errorf("there is no operation %s any more: take its case out", id)
 	}
+	after := v.sight(t)
 	for path, was := range before {
-		if is := v.sight(t)[path]; is != was {
+		if is := after[path]; estimate.ReplaceAllString(is, "") != estimate.ReplaceAllString(was, "") {
 			t.Errorf("A's GET %s has changed\nfrom %s\nto   %s", path, was, is)
 		}
 	}

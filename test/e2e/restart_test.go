@@ -44,7 +44,7 @@ func TestQueueSurvivesRestart(t *testing.T) {
 func TestBrokerLost(t *testing.T) {
 	t.Parallel()
 	batches := 10
-	if underRace {
+	if underRace || cluster != nil {
 		batches = 2
 	}
 	w := silent(t)
