@@ -181,7 +181,7 @@ func (s *Store) changeOnce(ctx context.Context, change func(context.Context, *sq
 	if err := change(ctx, tx); err != nil {
 		return err
 	}
-	return tx.Commit() //nolint:wrapcheck // the caller says what it was
+	return tx.Commit()
 }
 
 // makePartition makes a table beside and attaches it, which does not keep writers waiting. What has fallen into the
@@ -192,18 +192,19 @@ func makePartition(ctx context.Context, tx *sql.Tx, table, column string, w week
 	err := tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL,
 		EXISTS (SELECT 1 FROM `+table+`_default WHERE `+column+` >= $2 AND `+column+` < $3)`, name, from, to).Scan(&there, &strays)
 	if err != nil || there {
-		return err //nolint:wrapcheck // the caller says what it was
+		return err
 	}
 	statements := []string{`CREATE TABLE ` + name + ` (LIKE ` + table + ` INCLUDING DEFAULTS)`}
 	if strays {
 		in := table + `_default WHERE ` + column + ` >= '` + from + `' AND ` + column + ` < '` + to + `'`
 		statements = append(statements, `LOCK TABLE `+table+`_default IN ACCESS EXCLUSIVE MODE`,
-			`INSERT INTO `+name+` SELECT * FROM `+in, `DELETE FROM `+in)
+			`INSERT INTO `+name+` SELECT * FROM `+in, //nolint:unqueryvet // the two are alike
+			`DELETE FROM `+in)
 	}
 	statements = append(statements, `ALTER TABLE `+table+` ATTACH PARTITION `+name+` FOR VALUES FROM ('`+from+`') TO ('`+to+`')`)
 	for _, q := range statements {
 		if _, err := tx.ExecContext(ctx, q); err != nil {
-			return err //nolint:wrapcheck // the caller says what it was
+			return err
 		}
 	}
 	return nil
@@ -269,17 +270,17 @@ func (s *Store) dropWeek(ctx context.Context, w week) (held peal.Held, err error
 		var there bool
 		err := tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, log).Scan(&there)
 		if err != nil || !there {
-			return err //nolint:wrapcheck // the caller says what it was
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `LOCK TABLE `+log+` IN ACCESS EXCLUSIVE MODE`); err != nil {
-			return err //nolint:wrapcheck // the caller says what it was
+			return err
 		}
 		if err := scan(tx.QueryRowContext(ctx, count), &held); err != nil || held != (peal.Held{}) {
 			return err
 		}
 		for _, table := range partitionedTables() {
 			if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS `+table[0]+w.suffix()); err != nil {
-				return err //nolint:wrapcheck // the caller says what it was
+				return err
 			}
 		}
 		return nil

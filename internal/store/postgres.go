@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func writerParams() map[string]string {
 	}
 }
 
-func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // openPool makes a pool of at most n connections; none is opened yet. What the URL says of a parameter stands.
 func openPool(base *pgx.ConnConfig, n int, params map[string]string) *sql.DB {
@@ -125,7 +126,7 @@ func openPool(base *pgx.ConnConfig, n int, params map[string]string) *sql.DB {
 // syncCommits holds the promise that what is answered is on disk, on a server that is told to be lax.
 func syncCommits(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
-	return err //nolint:wrapcheck // of opening a connection, as the others
+	return err
 }
 
 // migrationLock is how long a migration waits for a lock before it gives up: who waits for one keeps all others waiting.

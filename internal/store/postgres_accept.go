@@ -30,6 +30,7 @@ type keyRow struct {
 }
 
 const (
+	//nolint:unqueryvet // the arrays are the columns
 	pgPutKeys = `INSERT INTO idempotency (tenant_id, key, notification_id, body_hash, answer, created_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::bigint[])
 		ON CONFLICT (tenant_id, key) DO UPDATE SET notification_id = excluded.notification_id,
@@ -38,10 +39,12 @@ const (
 		RETURNING tenant_id, key, notification_id`
 	pgReadKeys = `SELECT i.tenant_id, i.key, i.body_hash, i.answer FROM unnest($1::text[], $2::text[]) AS u (tenant_id, key)
 		JOIN idempotency i ON i.tenant_id = u.tenant_id AND i.key = u.key`
+	//nolint:unqueryvet // the arrays are the columns
 	pgPutNotifications = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
 		metadata, priority, deliveries, send_at, expires_at, created_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
 		$8::smallint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])`
+	//nolint:unqueryvet // the arrays are the columns
 	pgPutDeliveries = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
 		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],

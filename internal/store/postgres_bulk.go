@@ -99,7 +99,7 @@ func (t *tx) send(b *pgx.Batch) error {
 		return nil
 	}
 	return t.conn.Raw(func(c any) error {
-		return pgxConn(c).SendBatch(t.ctx, b).Close() //nolint:wrapcheck // callers say what it was
+		return pgxConn(c).SendBatch(t.ctx, b).Close()
 	})
 }
 

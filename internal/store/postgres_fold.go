@@ -109,7 +109,7 @@ func scanFound(row scanner, r *foundRow) error {
 func findAll(t *tx, all []*folding) error {
 	var byDelivery, byKey, byID []int32
 	for i, f := range all {
-		n := int32(i) //nolint:gosec // bounded by a batch
+		n := int32(i)
 		if f.DeliveryID != "" {
 			byDelivery = append(byDelivery, n)
 			continue

@@ -45,6 +45,7 @@ const (
 	pgRecordExpired = `UPDATE communications_log l SET status = 'expired', in_flight = NULL, error_code = COALESCE(l.error_code, 'expired'),
 		error_reason = COALESCE(l.error_reason, 'it was not sent before its time was over'), ended_at = u.at, updated_at = u.at,
 		due_at = NULL, put_back = NULL` + pgAttempts + pgOpen
+	//nolint:unqueryvet // the arrays are the columns
 	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
 		$9::text[], $10::bigint[], $11::bigint[]) ON CONFLICT DO NOTHING`
@@ -186,7 +187,7 @@ func queueParkedOf(b *pgx.Batch, sent []*peal.Attempt, found func(n int)) {
 	}
 	numbers := make([]int32, len(sent))
 	for i := range numbers {
-		numbers[i] = int32(i) //nolint:gosec // bounded by a batch
+		numbers[i] = int32(i)
 	}
 	b.Queue(pgParkedOf, numbers,
 		column(sent, func(a *peal.Attempt) string { return a.IntegrationID }),

@@ -148,7 +148,7 @@ func (l *pgLane) begin(ctx context.Context) (err error) {
 		if l.conn == nil {
 			if l.conn, err = l.db.Conn(ctx); err != nil {
 				l.conn = nil
-				return err //nolint:wrapcheck // the caller does
+				return err
 			}
 		}
 		if _, err = l.conn.ExecContext(ctx, "BEGIN"); err == nil {
@@ -156,7 +156,7 @@ func (l *pgLane) begin(ctx context.Context) (err error) {
 		}
 		l.drop()
 	}
-	return err //nolint:wrapcheck // the caller does
+	return err
 }
 
 // end commits. An answer that is lost on the way leaves open whether it happened: that must be told, and not be
@@ -166,7 +166,7 @@ func (l *pgLane) end(ctx context.Context) error {
 	err := l.conn.Raw(func(c any) error {
 		tag, err := pgxConn(c).Exec(ctx, "COMMIT")
 		undone = tag.String() == "ROLLBACK"
-		return err //nolint:wrapcheck // below
+		return err
 	})
 	switch {
 	case err == nil && undone:

@@ -24,10 +24,10 @@ const Variable = "PEAL_TEST_POSTGRES"
 const patience = time.Minute
 
 // URL gives the URL of an empty database, which is dropped at the end of the test. Without a server the test is skipped.
-func URL(t testing.TB) string {
-	t.Helper()
-	url := create(t, "template0")
-	t.Cleanup(func() { drop(t, url) })
+func URL(tb testing.TB) string {
+	tb.Helper()
+	url := create(tb, "template0")
+	tb.Cleanup(func() { drop(tb, url) })
 	return url
 }
 
@@ -40,36 +40,36 @@ type Pool struct {
 
 // NewPool makes a pool of copies of a database that prepare makes. That is made once for all pools of the same name and
 // version, and stays on the server. Without a server the test is skipped.
-func NewPool(t testing.TB, name, version string, prepare func(url string) error) *Pool {
-	t.Helper()
-	server := serverURL(t)
+func NewPool(tb testing.TB, name, version string, prepare func(url string) error) *Pool {
+	tb.Helper()
+	server := serverURL(tb)
 	sum := sha256.Sum256([]byte(name + "\x00" + version))
 	p := &Pool{template: "peal_template_" + hex.EncodeToString(sum[:8])}
 	err := withServer(server, func(ctx context.Context, conn *pgx.Conn) error {
 		return makeTemplate(ctx, conn, server, p.template, prepare)
 	})
 	if err != nil {
-		t.Fatalf("prepare the template of test databases: %v", err)
+		tb.Fatalf("prepare the template of test databases: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		for _, url := range p.free {
-			drop(t, url)
+			drop(tb, url)
 		}
 	})
 	return p
 }
 
 // URL gives the URL of a database that is the test's until it ends: with the template's tables, and without a row.
-func (p *Pool) URL(t testing.TB) string {
-	t.Helper()
+func (p *Pool) URL(tb testing.TB) string {
+	tb.Helper()
 	url := p.take()
 	if url == "" {
-		url = create(t, p.template)
+		url = create(tb, p.template)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := withServer(url, empty); err != nil {
-			t.Errorf("empty the test database: %v", err)
-			drop(t, url)
+			tb.Errorf("empty the test database: %v", err)
+			drop(tb, url)
 			return
 		}
 		p.mu.Lock()
@@ -131,9 +131,9 @@ func makeTemplate(ctx context.Context, conn *pgx.Conn, server, template string, 
 	return err
 }
 
-func create(t testing.TB, template string) string {
-	t.Helper()
-	server := serverURL(t)
+func create(tb testing.TB, template string) string {
+	tb.Helper()
+	server := serverURL(tb)
 	id := make([]byte, 8)
 	rand.Read(id) // never fails since Go 1.24: it stops the program instead
 	name := "peal_test_" + hex.EncodeToString(id)
@@ -142,14 +142,14 @@ func create(t testing.TB, template string) string {
 		return err
 	})
 	if err != nil {
-		t.Fatalf("create a test database: %v", err)
+		tb.Fatalf("create a test database: %v", err)
 	}
 	return named(server, name)
 }
 
-func drop(t testing.TB, database string) {
-	t.Helper()
-	err := withServer(serverURL(t), func(ctx context.Context, conn *pgx.Conn) error {
+func drop(tb testing.TB, database string) {
+	tb.Helper()
+	err := withServer(serverURL(tb), func(ctx context.Context, conn *pgx.Conn) error {
 		u, err := url.Parse(database)
 		if err == nil {
 			_, err = conn.Exec(ctx, `DROP DATABASE `+strings.TrimPrefix(u.Path, "/")+` WITH (FORCE)`)
@@ -157,15 +157,15 @@ func drop(t testing.TB, database string) {
 		return err
 	})
 	if err != nil {
-		t.Errorf("drop the test database: %v", err)
+		tb.Errorf("drop the test database: %v", err)
 	}
 }
 
-func serverURL(t testing.TB) string {
-	t.Helper()
+func serverURL(tb testing.TB) string {
+	tb.Helper()
 	server := os.Getenv(Variable)
 	if server == "" {
-		t.Skipf("PostgreSQL column SKIPPED: set %s", Variable)
+		tb.Skipf("PostgreSQL column SKIPPED: set %s", Variable)
 	}
 	return server
 }

@@ -20,7 +20,7 @@ const leaseTTL = 10 * time.Second
 
 func (b *bundle) take(node string, names ...string) []peal.Lease {
 	b.Helper()
-	got, err := b.Store.Take(b.Context(), node, names, leaseTTL)
+	got, err := b.Take(b.Context(), node, names, leaseTTL)
 	if err != nil {
 		b.Fatalf("take: %v", err)
 	}
@@ -29,7 +29,7 @@ func (b *bundle) take(node string, names ...string) []peal.Lease {
 
 func (b *bundle) renew(node string, names ...string) []string {
 	b.Helper()
-	got, err := b.Store.Renew(b.Context(), node, names, leaseTTL)
+	got, err := b.Renew(b.Context(), node, names, leaseTTL)
 	if err != nil {
 		b.Fatalf("renew: %v", err)
 	}
@@ -64,11 +64,11 @@ func leaseHolder(b *bundle) {
 
 func leaseReleased(b *bundle) {
 	b.take("a", "x", "y")
-	if err := b.Store.Release(b.Context(), "b", []string{"x"}); err != nil { // not its own
+	if err := b.Release(b.Context(), "b", []string{"x"}); err != nil { // not its own
 		b.Fatal(err)
 	}
 	b.wantLeases(b.take("b", "x"))
-	if err := b.Store.Release(b.Context(), "a", []string{"x"}); err != nil {
+	if err := b.Release(b.Context(), "a", []string{"x"}); err != nil {
 		b.Fatal(err)
 	}
 	b.wantLeases(b.take("b", "x", "y"), peal.Lease{Name: "x", Epoch: 2})
@@ -86,7 +86,7 @@ func leaseRanOut(b *bundle) {
 func nodesLive(b *bundle) {
 	beat := func(id string, roles ...string) []string {
 		b.Helper()
-		nodes, err := b.Store.Beat(b.Context(), peal.Node{ID: id, Roles: roles, Version: "1", StartedAt: b.clock.now()}, leaseTTL)
+		nodes, err := b.Beat(b.Context(), peal.Node{ID: id, Roles: roles, Version: "1", StartedAt: b.clock.now()}, leaseTTL)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func nodesLive(b *bundle) {
 	if got := beat("b", peal.RoleTrack); !slices.Equal(got, []string{"b:track"}) {
 		b.Errorf("nodes %v, of which a has been silent for long", got)
 	}
-	if err := b.Store.Leave(b.Context(), "b"); err != nil {
+	if err := b.Leave(b.Context(), "b"); err != nil {
 		b.Fatal(err)
 	}
 	if got := beat("c", peal.RoleSend); !slices.Equal(got, []string{"c:send"}) {
