@@ -146,6 +146,5 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	stop()
-	<-kept
-	return err
+	return errors.Join(err, <-kept)
 }

@@ -88,14 +88,19 @@ func (s *Server) deadFilter(ctx context.Context, tenantID string, f *api.DeadLet
 		Since: deref(f.Since), Until: deref(f.Until),
 	}
 	none := len(f.IDs) == 0 && f.ErrorCode == "" && f.IntegrationID == "" && f.Since == nil && f.Until == nil
-	if none == f.All {
-		return out, nil
+	return out, s.chooses(ctx, none, f.All, "dead letter")
+}
+
+// chooses refuses a filter that chooses nothing without saying all, or says all and chooses.
+func (s *Server) chooses(ctx context.Context, none, all bool, what string) error {
+	if none == all {
+		return nil
 	}
-	message := "it chooses nothing; give a field, or all: true for every dead letter"
-	if f.All {
+	message := "it chooses nothing; give a field, or all: true for every " + what
+	if all {
 		message = "give all, or fields that choose, not both"
 	}
-	return out, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "filter", Code: "invalid", Message: message}))
+	return s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "filter", Code: "invalid", Message: message}))
 }
 
 // lower gives the ids as they are kept; nil for none: an empty list is as good as an absent one.

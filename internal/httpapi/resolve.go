@@ -87,12 +87,5 @@ func (s *Server) uncertainFilter(ctx context.Context, tenantID string, f *api.Un
 		Since: deref(f.Since), Until: deref(f.Until),
 	}
 	none := len(f.IDs) == 0 && f.ErrorCode == "" && f.IntegrationID == "" && f.Since == nil && f.Until == nil
-	if none == f.All {
-		return out, nil
-	}
-	message := "it chooses nothing; give a field, or all: true for every uncertain delivery"
-	if f.All {
-		message = "give all, or fields that choose, not both"
-	}
-	return out, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "filter", Code: "invalid", Message: message}))
+	return out, s.chooses(ctx, none, f.All, "uncertain delivery")
 }

@@ -246,7 +246,7 @@ func (k *Keeper) take(ctx context.Context) error {
 		l := &Lease{Epoch: row.Epoch, name: row.Name, keeper: k, done: make(chan struct{})}
 		l.extend(asked)
 		if w == nil { // nobody waits any more
-			go l.Release()
+			go l.Release() //nolint:gosec // it bounds itself, and must happen whatever becomes of ctx
 			continue
 		}
 		l.role = w.role

@@ -27,7 +27,7 @@ func HourRange(hour int64) (from, to string) {
 
 // FirstID is below every time-ordered id of the time or later, and above those from before.
 func FirstID(t time.Time) string {
-	ms := uint64(max(0, t.UnixMilli())) & (1<<48 - 1) //nolint:gosec // not negative
+	ms := uint64(max(0, t.UnixMilli())) & (1<<48 - 1)
 	return fmt.Sprintf("%08x-%04x-0000-0000-000000000000", ms>>16, ms&0xffff)
 }
 

@@ -184,8 +184,8 @@ func TestTheWholeClusterGoesAndComesBack(t *testing.T) {
 	}
 	c.Restart(t, 0, 1, 2)
 	eventually(t, "ready", func() bool { return s.Ready() == nil })
-	seen, ctx, cancel := &taker{seen: map[string]int{}}, t.Context(), func() {}
-	ctx, cancel = context.WithCancel(ctx)
+	seen := &taker{seen: map[string]int{}}
+	ctx, cancel := context.WithCancel(t.Context())
 	var taking sync.WaitGroup
 	f.Stop()
 	taking.Go(func() { seen.jobs(ctx, t, s, "in") })

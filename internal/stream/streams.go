@@ -128,10 +128,9 @@ func same(is, want jetstream.StreamConfig) bool {
 
 // cannotMake says how to mend what kept a stream from being made.
 func (s *Stream) cannotMake(name string, err error) error {
-	var api *jetstream.APIError
 	mend := ""
-	if errors.As(err, &api) {
-		switch api.ErrorCode {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		switch api.ErrorCode { //nolint:exhaustive // of the others nothing better can be said
 		case noCluster:
 			mend = fmt.Sprintf("this NATS is a single server: run a cluster of %d, or set --nats-replicas (PEAL_NATS_REPLICAS) to 1", s.replicas)
 		case noPeers, noResources, noStorage:

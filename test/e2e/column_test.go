@@ -58,7 +58,7 @@ func runLarge() int {
 		fmt.Fprintf(os.Stderr, "\n*** The large size (PostgreSQL and a NATS cluster) was SKIPPED: set %s ***\n\n", pgtest.Variable)
 		return 0
 	}
-	fmt.Println("--- the same over PostgreSQL and a NATS cluster")
+	fmt.Fprintln(os.Stdout, "--- the same over PostgreSQL and a NATS cluster")
 	// What the first process writes of itself, the second would write over.
 	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(arg string) bool {
 		return slices.ContainsFunc([]string{"testlogfile", "coverprofile", "gocoverdir", "cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace"},

@@ -207,7 +207,7 @@ func (w *walk) stuckRow(r *pipeline.InFlight, now time.Time) {
 		return
 	}
 	if w.stucks++; w.stucks <= kept {
-		w.add(peal.DiffStuck, r, fmt.Sprintf("it is being sent since %s", r.UpdatedAt.UTC().Format(time.RFC3339)))
+		w.add(peal.DiffStuck, r, "it is being sent since "+r.UpdatedAt.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -160,7 +160,7 @@ func judgeAll(in *peal.Integration, kind provider.Kind, reader provider.LogReade
 		if f.Next == peal.Queued && f.Attempts-f.Round >= in.MaxAttempts {
 			f.Next, f.Detail = "", f.Detail+"; but it has had all its attempts"
 		}
-		switch f.Next {
+		switch f.Next { //nolint:exhaustive // of the others nothing is to be asked again
 		case "":
 			f.Check = nextCheck(f.To, e.now, kind.Defaults().Finds)
 		case peal.Sent:

@@ -23,7 +23,7 @@ const codeFoundFailed = "provider_error"
 // told is a delivery with its content's fingerprint.
 type told struct {
 	pipeline.Told
-	print string
+	mark string
 }
 
 // evidence is all there is to judge lost deliveries by. A provider that knows no id of ours makes this a matter of
@@ -38,24 +38,24 @@ type evidence struct {
 }
 
 // judge says what became of a lost delivery whose content has this fingerprint, and why it cannot where it cannot.
-func (e *evidence) judge(l *pipeline.Lost, print string) pipeline.Finding {
+func (e *evidence) judge(l *pipeline.Lost, mark string) pipeline.Finding {
 	f := pipeline.Finding{Lost: *l}
 	switch {
-	case print == "":
+	case mark == "":
 		f.Detail = "its content cannot be known again"
 		return f
 	case !e.whole:
 		f.Detail = "the provider's log since then is too long to be read"
 		return f
 	}
-	if f.Detail = e.rival(l, print); f.Detail != "" {
+	if f.Detail = e.rival(l, mark); f.Detail != "" {
 		return f
 	}
 	var match *provider.LogEntry
 	claimable := 0
 	for i := range e.entries {
 		x := &e.entries[i]
-		if x.To != l.Recipient || x.Print != print || e.owned(x) {
+		if x.To != l.Recipient || x.Print != mark || e.owned(x) {
 			continue
 		}
 		if e.has(x.ID) {
@@ -81,10 +81,10 @@ func (e *evidence) judge(l *pipeline.Lost, print string) pipeline.Finding {
 }
 
 // rival says which other delivery could be what the log shows.
-func (e *evidence) rival(l *pipeline.Lost, print string) string {
+func (e *evidence) rival(l *pipeline.Lost, mark string) string {
 	for i := range e.others {
 		o := &e.others[i]
-		if o.DeliveryID == l.DeliveryID || o.Recipient != l.Recipient || o.print != print {
+		if o.DeliveryID == l.DeliveryID || o.Recipient != l.Recipient || o.mark != mark {
 			continue
 		}
 		if o.MessageID == "" {
@@ -112,7 +112,7 @@ func (e *evidence) has(id string) bool {
 // answers to sends, and its recipients and contents are understood.
 func (e *evidence) witness(x *provider.LogEntry) (of told, ok bool) {
 	of, ok = e.owners[x.ID]
-	return of, ok && x.ID != "" && x.Print != "" && of.Recipient == x.To && of.print == x.Print
+	return of, ok && x.ID != "" && x.Print != "" && of.Recipient == x.To && of.mark == x.Print
 }
 
 // found makes the one entry that can be it what became of it. That its id is the one to ask by has to be seen in another

@@ -39,8 +39,8 @@ func with(x provider.LogEntry, change func(*provider.LogEntry)) provider.LogEntr
 	return x
 }
 
-func other(messageID string, print string, sent time.Time) told {
-	return told{pipeline.Told{DeliveryID: "other", MessageID: messageID, Recipient: raju, SentAt: sent}, print}
+func other(messageID string, mark string, sent time.Time) told {
+	return told{pipeline.Told{DeliveryID: "other", MessageID: messageID, Recipient: raju, SentAt: sent}, mark}
 }
 
 func TestJudge(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 	codeRedirect     = "redirect"
 	codeBaseURL      = "base_url"
 	codeNotFound     = "not_found"
-	codeNoToken      = "no_account_token" //nolint:gosec // it names what is missing
+	codeNoToken      = "no_account_token"
 	sessionPrefix    = "session_"
 )
 

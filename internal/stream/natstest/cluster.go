@@ -45,13 +45,13 @@ type Cluster struct {
 type ports struct{ client, route int }
 
 // New starts a cluster with one account that ends with the test.
-func New(t testing.TB) *Cluster {
-	t.Helper()
+func New(tb testing.TB) *Cluster {
+	tb.Helper()
 	c, err := Start(1)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(c.Stop)
+	tb.Cleanup(c.Stop)
 	return c
 }
 
@@ -175,19 +175,19 @@ func (c *Cluster) Stop() {
 
 // Account lends the test an account that nobody else has now: the URLs to connect with. At the end of the test its streams
 // are deleted.
-func (c *Cluster) Account(t testing.TB) (urls []string) {
-	t.Helper()
+func (c *Cluster) Account(tb testing.TB) (urls []string) {
+	tb.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.free) == 0 {
-		t.Fatal("all accounts of the cluster are given out: start it with more")
+		tb.Fatal("all accounts of the cluster are given out: start it with more")
 	}
 	n := c.free[0]
 	c.free = c.free[1:]
 	urls = c.at(account(n))
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := Empty(urls); err != nil {
-			t.Errorf("empty the NATS account: %v", err)
+			tb.Errorf("empty the NATS account: %v", err)
 			return // nobody gets it any more
 		}
 		c.mu.Lock()
@@ -247,35 +247,35 @@ func (c *Cluster) Kill(i int) {
 }
 
 // Restart starts killed servers on their files and their ports, and returns when they are part of the cluster again.
-func (c *Cluster) Restart(t testing.TB, which ...int) {
-	t.Helper()
+func (c *Cluster) Restart(tb testing.TB, which ...int) {
+	tb.Helper()
 	for _, i := range which {
 		c.mu.Lock()
 		err := c.start(i)
 		c.mu.Unlock()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := c.wait("a cluster that is whole again", c.whole); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // Leader waits for a stream of the first account to have a leader, and tells which server it is.
-func (c *Cluster) Leader(t testing.TB, stream string) int {
-	t.Helper()
-	return c.leader(t, stream, func(ns *server.Server) bool { return ns.JetStreamIsStreamLeader(account(0), stream) })
+func (c *Cluster) Leader(tb testing.TB, stream string) int {
+	tb.Helper()
+	return c.leader(tb, stream, func(ns *server.Server) bool { return ns.JetStreamIsStreamLeader(account(0), stream) })
 }
 
 // ConsumerLeader is Leader for a consumer.
-func (c *Cluster) ConsumerLeader(t testing.TB, stream, consumer string) int {
-	t.Helper()
-	return c.leader(t, consumer, func(ns *server.Server) bool { return ns.JetStreamIsConsumerLeader(account(0), stream, consumer) })
+func (c *Cluster) ConsumerLeader(tb testing.TB, stream, consumer string) int {
+	tb.Helper()
+	return c.leader(tb, consumer, func(ns *server.Server) bool { return ns.JetStreamIsConsumerLeader(account(0), stream, consumer) })
 }
 
-func (c *Cluster) leader(t testing.TB, of string, leads func(*server.Server) bool) int {
-	t.Helper()
+func (c *Cluster) leader(tb testing.TB, of string, leads func(*server.Server) bool) int {
+	tb.Helper()
 	found := -1
 	err := c.wait("a leader of "+of, func() bool {
 		c.mu.Lock()
@@ -288,7 +288,7 @@ func (c *Cluster) leader(t testing.TB, of string, leads func(*server.Server) boo
 		return found >= 0
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return found
 }
