@@ -62,10 +62,17 @@ func newConfig(t *testing.T) config.Config {
 // newServer starts a Peal; it is stopped with the test.
 func newServer(t *testing.T, change ...func(*config.Config)) *server {
 	t.Helper()
-	s := &server{cfg: newConfig(t), logs: &logs{}}
+	cfg := newConfig(t)
 	for _, c := range change {
-		c(&s.cfg)
+		c(&cfg)
 	}
+	return newServerOn(t, cfg)
+}
+
+// newServerOn starts a Peal that is told just this.
+func newServerOn(t *testing.T, cfg config.Config) *server {
+	t.Helper()
+	s := &server{cfg: cfg, logs: &logs{}}
 	if err := s.cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
