@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,13 +30,20 @@ type emulator struct {
 	accounts map[string]wasender.Session
 
 	mu    sync.Mutex
-	calls map[string]int // by recipient
+	calls map[string]int       // by recipient
+	times map[string][]arrival // by API key
+}
+
+// arrival is a call that came in.
+type arrival struct {
+	at time.Time
+	to string
 }
 
 func newEmulator(t *testing.T) *emulator {
 	t.Helper()
 	script := quietScript()
-	e := &emulator{calls: map[string]int{}, accounts: map[string]wasender.Session{
+	e := &emulator{calls: map[string]int{}, times: map[string][]arrival{}, accounts: map[string]wasender.Session{
 		limited: {ID: 1, APIKey: "key-limited", WebhookSecret: "secret-limited", Limit: wasender.Limit{Requests: refusing, Period: time.Second}, LogMessages: true},
 		open:    {ID: 2, APIKey: "key-open", WebhookSecret: "secret-open", LogMessages: true},
 	}}
@@ -53,6 +61,7 @@ func newEmulator(t *testing.T) *emulator {
 func (e *emulator) account(name string) wasender.Session { return e.accounts[name] }
 
 func (e *emulator) serve(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
 	if r.URL.Path == "/api/send-message" {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -62,6 +71,8 @@ func (e *emulator) serve(w http.ResponseWriter, r *http.Request) {
 		if json.Unmarshal(body, &m) == nil {
 			e.mu.Lock()
 			e.calls[m.To]++
+			key := r.Header.Get("Authorization")
+			e.times[key] = append(e.times[key], arrival{at, m.To})
 			e.mu.Unlock()
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -86,4 +97,22 @@ func shuffledTicks(seed uint64) wasender.Script {
 	s := allTicks()
 	s.Order, s.Seed, s.DuplicateChance = wasender.OrderShuffle, seed, 0.5
 	return s
+}
+
+// busiest are the calls of the second in which most came in for an account.
+func (e *emulator) busiest(name string) (worst []arrival) {
+	e.mu.Lock()
+	all := slices.Clone(e.times["Bearer "+e.accounts[name].APIKey])
+	e.mu.Unlock()
+	slices.SortFunc(all, func(a, b arrival) int { return a.at.Compare(b.at) })
+	from := 0
+	for i := range all {
+		for all[i].at.Sub(all[from].at) >= time.Second {
+			from++
+		}
+		if i+1-from > len(worst) {
+			worst = all[from : i+1]
+		}
+	}
+	return worst
 }

@@ -26,7 +26,7 @@ func verify(t *testing.T, w *world, l *load, rows []row) {
 	verifyRows(t, w, rows, taken)
 	verifyPromises(t, w, l, rows)
 	verifyTicks(t, w)
-	verifyLimit(t, w)
+	verifyLimit(t, w, rows)
 	verifyLogs(w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,14 +147,34 @@ func verifyTicks(t *testing.T, w *world) {
 }
 
 // verifyLimit: in no second did more calls arrive than Peal was allowed.
-func verifyLimit(t *testing.T, w *world) {
+func verifyLimit(t *testing.T, w *world, rows []row) {
 	t.Helper()
 	id := w.emu.account(limited).ID
 	arrived, refused := w.emu.MaxArrivedInWindow(id, time.Second), w.emu.Counts().Sessions[id].RateLimited
 	t.Logf("the limit of %d: at most %d calls arrived within a second; the provider refuses beyond %d, and refused %d", allowed, arrived, refusing, refused)
 	if arrived > allowed || refused > 0 {
-		w.broken("%d calls arrived within a second; allowed are %d; the provider refused %d", arrived, allowed, refused)
+		w.broken("%d calls arrived within a second; allowed are %d; the provider refused %d; these calls:%s", arrived, allowed, refused, w.told(rows))
 	}
+}
+
+// told lists the calls of the busiest second, with what the nodes say of them.
+func (w *world) told(rows []row) string {
+	var text strings.Builder
+	ids := map[string]string{}
+	for _, r := range rows {
+		ids[r.to] = r.id
+	}
+	for _, c := range w.emu.busiest(limited) {
+		fmt.Fprintf(&text, "\n  %10.4fs %s %s", c.at.Sub(w.began).Seconds(), c.at.UTC().Format("15:04:05.000000"), c.to)
+		for _, n := range w.nodes {
+			for _, line := range n.lines(ids[c.to], 3) {
+				if at := strings.Index(line, `"delivery.attempted"`); at > 0 {
+					fmt.Fprintf(&text, "  %s %s", line[:min(52, len(line))], line[strings.Index(line, `"attempt"`):])
+				}
+			}
+		}
+	}
+	return text.String()
 }
 
 // verifyLogs: nothing has panicked.
