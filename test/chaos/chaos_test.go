@@ -26,6 +26,7 @@ func TestChaos(t *testing.T) {
 	t.Logf("seed %d", *seed)
 	w := newWorld(t)
 	began := time.Now()
+	w.began = began
 	w.note("the load begins")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -113,9 +114,12 @@ func (w *world) integrations() {
 			settings.Limit, settings.OnUnknown = &api.Limit{Rate: allowed}, "reconcile"
 		}
 		s := w.emu.account(name)
+		credentials := map[string]string{"api_key": s.APIKey, "webhook_secret": s.WebhookSecret}
+		if name == limited { // what is lost is looked for in the provider's log
+			credentials["personal_access_token"], credentials["session_id"] = wasender.DefaultPAT, strconv.FormatInt(s.ID, 10)
+		}
 		in, err := w.nodes[0].api.CreateIntegration(w.t.Context(), api.IntegrationRequest{
-			Name: name, Kind: "wasender", Settings: settings,
-			Credentials: map[string]string{"api_key": s.APIKey, "webhook_secret": s.WebhookSecret},
+			Name: name, Kind: "wasender", Settings: settings, Credentials: credentials,
 		})
 		if err != nil {
 			w.t.Fatal(err)
