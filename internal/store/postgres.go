@@ -21,6 +21,7 @@ import (
 const (
 	connectTime = 5 * time.Second
 	commitTime  = 20 * time.Second // of one shared transaction
+	idleTime    = 3 * time.Second  // between its statements: a process that stands still is not to keep the others from its rows
 )
 
 // Sizes of the pools. Writers have their own connections.
@@ -96,7 +97,7 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 func writerParams() map[string]string {
 	return map[string]string{
 		"statement_timeout": millis(commitTime), "lock_timeout": millis(commitTime / 2),
-		"idle_in_transaction_session_timeout": millis(commitTime), "plan_cache_mode": "force_generic_plan",
+		"idle_in_transaction_session_timeout": millis(idleTime), "plan_cache_mode": "force_generic_plan",
 		"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off",
 	}
 }

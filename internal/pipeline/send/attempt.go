@@ -46,9 +46,11 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 		a.Due = s.cfg.Now().Add(wait)
 		return a
 	}
-	s.limit.use()
+	began := s.limit.begin()
 	used = true
-	return s.decide(d, s.send(&m), at)
+	o := s.send(&m)
+	s.limit.end(began)
+	return s.decide(d, o, at)
 }
 
 // send calls the provider once. A panic of its client is an unknown outcome: the request may have been written.

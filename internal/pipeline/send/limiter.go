@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,17 +15,20 @@ const guard = 50 // the window is longer by a 50th
 
 // limiter lets at most Rate uses start in any window of Period, and no more than Burst back to back.
 //
-// It is exact because a grant is not a use: a grant reserves a place, and the place is stamped when the call starts. At
-// any instant the uses in the window that ends there, plus the places reserved, are at most Rate; time only lets uses
-// fall out of the window.
+// It is exact because a grant is not a use: a grant reserves a place, which is used when the call begins. At any instant
+// the uses in the window that ends there, plus the places reserved, are at most Rate; time only lets uses fall out of the
+// window. When a call arrives is known no better than that it began before and ended after: on a machine that stalls, calls
+// that began one after the other arrive together. So one in the air counts as long as it is, and one that took longer
+// than they mostly do counts from so much later.
 type limiter struct {
 	mu       sync.Mutex
 	rate     int
 	window   time.Duration
 	interval time.Duration // between grants once the burst is used up
 	burst    int
-	uses     []time.Time // ring of the uses in the window, oldest at head
-	head, n  int
+	uses     []time.Time   // of calls that have ended: when they count from, oldest first
+	calls    []time.Time   // of those in the air: when they began, oldest first
+	typical  time.Duration // that a call takes: about the median
 	reserved int
 	start    time.Time // nothing before then: what an earlier owner did is not known
 	tat      time.Time // when the next grant would be due if they were evenly spaced
@@ -39,7 +43,7 @@ func newLimiter(l peal.Limit) *limiter {
 	window := l.Period + l.Period/guard
 	return &limiter{
 		rate: l.Rate, window: window, interval: window / time.Duration(l.Rate), burst: min(max(l.Burst, 1), l.Rate),
-		uses: make([]time.Time, l.Rate), freed: make(chan struct{}, 1),
+		freed: make(chan struct{}, 1),
 	}
 }
 
@@ -86,16 +90,10 @@ func (l *limiter) try(now time.Time, most int) (n int, wait time.Duration) {
 	if early := l.start.Sub(now); early > 0 {
 		return 0, early
 	}
-	for l.n > 0 && now.Sub(l.uses[l.head]) >= l.window {
-		l.head = (l.head + 1) % l.rate
-		l.n--
-	}
-	free := l.rate - l.n - l.reserved
+	used, next := l.used(now)
+	free := l.rate - used - l.reserved
 	if free <= 0 {
-		if l.n == 0 {
-			return 0, 0
-		}
-		return 0, l.window - now.Sub(l.uses[l.head])
+		return 0, next
 	}
 	earliest := now.Add(-time.Duration(l.burst-1) * l.interval)
 	if l.tat.Before(earliest) {
@@ -110,17 +108,72 @@ func (l *limiter) try(now time.Time, most int) (n int, wait time.Duration) {
 	return n, 0
 }
 
-// use stamps a reserved place: the call starts now.
-func (l *limiter) use() {
+// used counts the uses in the window, and tells how long until the first of them falls out by itself; 0 when none does.
+func (l *limiter) used(now time.Time) (n int, next time.Duration) {
+	old := 0
+	for old < len(l.uses) && now.Sub(l.uses[old]) >= l.window {
+		old++
+	}
+	l.uses = l.uses[old:]
+	n = len(l.uses)
+	if n > 0 {
+		next = l.window - now.Sub(l.uses[0])
+	}
+	if l.typical < l.window {
+		return n + len(l.calls), next
+	}
+	for _, began := range l.calls { // they mostly take longer than the window: where one is in the air says nothing
+		if left := l.window - now.Sub(began); left > 0 {
+			n++
+			if next == 0 || left < next {
+				next = left
+			}
+		}
+	}
+	return n, next
+}
+
+// begin uses a reserved place: the call starts at the time that it gives, which end is to be told.
+func (l *limiter) begin() (began time.Time) {
+	if l == nil {
+		return began
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	began = time.Now()
+	l.calls = append(l.calls, began)
+	l.reserved--
+	return began
+}
+
+// end says that a call is over.
+func (l *limiter) end(began time.Time) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
-	l.uses[(l.head+l.n)%l.rate] = time.Now()
-	l.n++
-	l.reserved--
+	now := time.Now()
+	i := slices.IndexFunc(l.calls, began.Equal)
+	l.calls = slices.Delete(l.calls, i, i+1)
+	from := now.Add(-min(l.typical, now.Sub(began)))
+	if last := len(l.uses) - 1; last >= 0 && from.Before(l.uses[last]) {
+		from = l.uses[last]
+	}
+	l.uses = append(l.uses, from)
+	l.learn(now.Sub(began))
 	l.mu.Unlock()
 	l.signal()
+}
+
+// learn brings typical nearer to what a call took by a small step: as many take longer as shorter, then it stays. A few
+// that are far off hardly move it. It begins with 0, which only makes calls count for longer.
+func (l *limiter) learn(took time.Duration) {
+	step := max(l.typical/32, time.Millisecond)
+	if took > l.typical {
+		l.typical = min(l.typical+step, took)
+	} else {
+		l.typical = max(l.typical-step, took)
+	}
 }
 
 // giveBack frees reserved places that were not needed, with the time that they were granted for: jobs that need no call

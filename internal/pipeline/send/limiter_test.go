@@ -14,6 +14,9 @@ import (
 	"peal/internal/peal"
 )
 
+// use is a call that takes no time.
+func (l *limiter) use() { l.end(l.begin()) }
+
 // grant is what becomes of one reserved place: after a delay it is used, or given back.
 type grant struct {
 	delay time.Duration
@@ -237,6 +240,80 @@ func TestAPlaceThatComesFreeIsTakenAtOnce(t *testing.T) {
 			t.Errorf("%d, %v after %s; want 1 after a second", n, err, time.Since(start))
 		}
 	})
+}
+
+// TestCallsThatArriveTogether: calls begin one after the other, then something stalls, and they all arrive at its end.
+// The window of the provider begins there.
+func TestCallsThatArriveTogether(t *testing.T) {
+	t.Parallel()
+	for _, stall := range []time.Duration{0, 90 * time.Millisecond, 700 * time.Millisecond, 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			l := peal.Limit{Rate: 45, Period: time.Second, Burst: 5}
+			lim := newLimiter(l)
+			var mu sync.Mutex
+			var arrived []time.Time
+			var calls sync.WaitGroup
+			began := time.Now()
+			stalled := began.Add(3 * time.Second)
+			for time.Since(began) < 12*time.Second {
+				if _, err := lim.take(t.Context(), 1); err != nil {
+					t.Fatal(err)
+				}
+				at := lim.begin()
+				calls.Go(func() {
+					time.Sleep(time.Millisecond)
+					if now := time.Now(); now.After(stalled) && now.Before(stalled.Add(stall)) {
+						time.Sleep(stalled.Add(stall).Sub(now))
+					}
+					mu.Lock()
+					arrived = append(arrived, time.Now())
+					mu.Unlock()
+					time.Sleep(time.Millisecond)
+					lim.end(at)
+				})
+			}
+			calls.Wait()
+			for i := l.Rate; i < len(arrived); i++ {
+				if span := arrived[i].Sub(arrived[i-l.Rate]); span < l.Period {
+					t.Fatalf("a stall of %s: %d arrived within %s", stall, l.Rate+1, span)
+				}
+			}
+			if least := int(float64(l.Rate) * (12*time.Second - stall - l.Period).Seconds() * 0.95); len(arrived) < least {
+				t.Errorf("a stall of %s: only %d calls in 12 s", stall, len(arrived))
+			}
+		})
+	}
+}
+
+// TestCallsThatTakeLong: what they mostly take costs nothing of the limit, even if that is longer than the window.
+func TestCallsThatTakeLong(t *testing.T) {
+	t.Parallel()
+	for _, took := range []time.Duration{300 * time.Millisecond, 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			lim := newLimiter(peal.Limit{Rate: 45, Period: time.Second, Burst: 5})
+			var calls sync.WaitGroup
+			var from time.Time
+			n := 0
+			for began := time.Now(); time.Since(began) < 90*time.Second; {
+				if _, err := lim.take(t.Context(), 1); err != nil {
+					t.Fatal(err)
+				}
+				at := lim.begin()
+				calls.Go(func() {
+					time.Sleep(took)
+					lim.end(at)
+				})
+				if time.Since(began) < 60*time.Second {
+					from, n = time.Now(), 0
+				}
+				n++
+			}
+			if rate := float64(n) / time.Since(from).Seconds(); rate < 45*0.95 {
+				t.Errorf("calls of %s: %.1f a second", took, rate)
+			}
+			calls.Wait()
+		})
+	}
 }
 
 func TestALimiterThatHoldsOff(t *testing.T) {

@@ -1,0 +1,59 @@
+package chaos
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var (
+	seed     = flag.Uint64("seed", 0, "of the schedule; 0 for another one each time")
+	duration = flag.Duration("duration", 75*time.Second, "how long things are broken")
+	count    = flag.Int("notifications", 50_000, "notifications")
+	calm     = flag.Bool("calm", false, "break nothing")
+	keep     = flag.Bool("keep", false, "keep the logs when all is well, too, and print the schedule")
+)
+
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED by -short: nobody has looked whether the large size survives")
+	}
+	if *seed == 0 {
+		*seed = 1 + rand.Uint64N(1_000_000)
+	}
+	t.Logf("seed %d", *seed)
+	w := newWorld(t)
+	began := time.Now()
+	w.began = began
+	w.note("the load begins")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	l := newLoad(w, *count, *duration, rand.New(rand.NewPCG(*seed, 1)))
+	go l.run(ctx)
+	k := &ticks{w: w, l: l}
+	k.start(ctx)
+
+	faults, mend := context.WithTimeout(ctx, *duration)
+	defer mend()
+	s := &schedule{w: w}
+	if !*calm {
+		s.start(faults, *seed)
+	}
+	if *calm {
+		<-faults.Done()
+	}
+	s.wait()
+	w.note("nothing is broken any more")
+	broken := time.Since(began)
+	l.finish(t, settleTime)
+	w.note("everything is answered")
+	q := settle(t, w)
+	w.note("it is quiet")
+	stop()
+	k.done.Wait()
+	verify(t, w, l, q)
+	t.Logf("faults for %s, then %s until it was quiet: %v", broken.Round(time.Second), (time.Since(began) - broken).Round(time.Second), w.faults)
+	t.Logf("%d notifications accepted, %d tries repeated, %d answers replayed; %d looks at ticks", len(l.accepted), l.repeated.Load(), l.replayed, k.looks)
+}
