@@ -51,6 +51,10 @@ func (s *shift) record() {
 	}
 }
 
+// stopPatience is how long a process that is to stop waits for records that are away. It is about as long as it has
+// (--drain-timeout): a database that restarts is back sooner.
+const stopPatience = 15 * time.Second
+
 // recordBatch tries until it has succeeded, for an outcome that is not recorded is a delivery in doubt. It gives up only
 // when the process has been told to stop and the records have been away for long; then the rows stay in state sending.
 func (s *shift) recordBatch(batch []done) {
@@ -58,6 +62,7 @@ func (s *shift) recordBatch(batch []done) {
 	for i := range batch {
 		attempts[i] = batch[i].attempt
 	}
+	var waiting time.Time // since when, though the process is to stop
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 		moved, err := s.cfg.Records.Record(ctx, attempts)
@@ -70,7 +75,12 @@ func (s *shift) recordBatch(batch []done) {
 		}
 		s.log.Error("outcomes not recorded", "deliveries", len(batch), "try", try, "error", err)
 		if peal.KindOf(err) == peal.Unavailable && s.stopping.Load() {
-			return
+			if waiting.IsZero() {
+				waiting = time.Now()
+			}
+			if time.Since(waiting) > stopPatience {
+				return
+			}
 		}
 		sleep(context.Background(), afterError)
 	}

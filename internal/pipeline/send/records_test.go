@@ -4,9 +4,11 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"peal/internal/peal"
 	"peal/internal/pipeline"
+	"peal/internal/provider"
 	"peal/internal/store"
 )
 
@@ -59,5 +61,32 @@ func TestRecordsThatAreAway(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRecordsThatAreAwayAtTheStop: what is known of calls is recorded before a stage ends, if the records come back soon.
+func TestRecordsThatAreAwayAtTheStop(t *testing.T) {
+	t.Parallel()
+	b := setup(t, unlimited())
+	f := &flaky{Store: b.store}
+	b.records = f
+	begun, release := make(chan struct{}, 100), make(chan struct{})
+	b.carrier.answer = func(m *provider.Message, nth int) peal.Outcome {
+		begun <- struct{}{}
+		<-release
+		return accepted(m, nth)
+	}
+	stop := b.run()
+	rows := b.send(5)
+	for range rows {
+		<-begun
+	}
+	f.records.Store(2)
+	time.AfterFunc(50*time.Millisecond, func() { close(release) }) // when it has been told to stop
+	stop()
+	for _, d := range rows {
+		if got := b.delivery(d.ID); got.Status != peal.Sent {
+			t.Errorf("%s is %s", d.ID, got.Status)
+		}
 	}
 }
