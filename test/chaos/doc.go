@@ -7,7 +7,7 @@
 // to one end: one row, sent once, or uncertain where Peal says so itself.
 //
 //	go test ./test/chaos                                                          a short run
-//	go test ./test/chaos -run TestChaos -duration 30m -notifications 500000 -seed 7 -timeout 0  a long one
+//	go test ./test/chaos -run TestChaos -duration 30m -notifications 200000 -seed 7 -timeout 0  a long one
 //
 // It needs PostgreSQL's programs (initdb, postgres) and skips without them.
 package chaos

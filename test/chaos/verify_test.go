@@ -28,6 +28,7 @@ func verify(t *testing.T, w *world, l *load, rows []row) {
 	verifyTicks(t, w)
 	verifyLimit(t, w, rows)
 	verifyLogs(w)
+	verifyAudit(t, w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, text := range w.wrong {
