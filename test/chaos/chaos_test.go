@@ -51,7 +51,7 @@ func TestChaos(t *testing.T) {
 	s.wait()
 	w.note("nothing is broken any more")
 	broken := time.Since(began)
-	l.finish(t, settleTime)
+	l.finish(t, settleTime())
 	w.note("everything is answered")
 	q := settle(t, w)
 	w.note("it is quiet")
