@@ -186,8 +186,10 @@ func (k *Keeper) beat(ctx context.Context) error {
 func (k *Keeper) renew(ctx context.Context) error {
 	k.mu.Lock()
 	names := make([]string, 0, len(k.held))
-	for name := range k.held {
-		names = append(names, name)
+	for name, l := range k.held {
+		if !l.lost { // else its holder has still to let go of it
+			names = append(names, name)
+		}
 	}
 	k.mu.Unlock()
 	if len(names) == 0 {

@@ -65,7 +65,7 @@ func owner(t *testing.T) *syscall.Credential {
 func startPostgres(t *testing.T, w *world, p *ports) *postgres {
 	t.Helper()
 	bin, as := programs(t), owner(t)
-	data, err := os.MkdirTemp("", "peal-chaos-postgres") // not below the test's folder, which is for nobody else
+	data, err := os.MkdirTemp("", "peal-chaos-postgres") //nolint:usetesting // the test's own folder is for no other user
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func startPostgres(t *testing.T, w *world, p *ports) *postgres {
 		name: "postgres", log: filepath.Join(w.dir, "postgres.log"),
 		build: func() *exec.Cmd {
 			cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-k", data, "-c", "listen_addresses="+host,
-				"-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "max_wal_size=4GB", "-c", "log_line_prefix=%m ") //nolint:noctx // it is killed, not canceled
+				"-c", "max_connections=300", "-c", "shared_buffers=256MB", "-c", "max_locks_per_transaction=256", "-c", "max_wal_size=4GB", "-c", "log_line_prefix=%m ") //nolint:noctx // it is killed, not canceled
 			cmd.SysProcAttr, cmd.Dir = sys, data
 			return cmd
 		},

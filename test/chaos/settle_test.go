@@ -14,7 +14,7 @@ import (
 )
 
 // settleTime is how long what is in flight may take to end when nothing is broken any more.
-const settleTime = 90 * time.Second
+func settleTime() time.Duration { return 90*time.Second + *duration/3 }
 
 // row is a delivery as the records say.
 type row struct {
@@ -27,7 +27,7 @@ type row struct {
 // settle waits until nothing is in flight and what Peal has taken of receipts shows, and gives all rows.
 func settle(t *testing.T, w *world) []row {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), settleTime)
+	ctx, cancel := context.WithTimeout(t.Context(), settleTime())
 	defer cancel()
 	for _, n := range w.nodes {
 		if err := n.up(ctx); err != nil {
@@ -44,7 +44,7 @@ func settle(t *testing.T, w *world) []row {
 	for {
 		var moving int
 		if err := db.QueryRow(ctx, `SELECT count(*) FROM communications_log WHERE status IN ('queued', 'sending')`).Scan(&moving); err != nil {
-			w.broken("it did not become quiet within %s", settleTime)
+			w.broken("it did not become quiet within %s", settleTime())
 			break
 		}
 		if moving == 0 {
@@ -53,7 +53,7 @@ func settle(t *testing.T, w *world) []row {
 		<-again.C
 	}
 	if err := w.emu.Idle(ctx); err != nil {
-		w.broken("the provider still posts webhooks %s after the last fault: %+v", settleTime, w.emu.Counts().Webhooks)
+		w.broken("the provider still posts webhooks %s after the last fault: %+v", settleTime(), w.emu.Counts().Webhooks)
 	}
 	for {
 		rows := readRows(t, w)

@@ -169,8 +169,8 @@ func (w *world) told(rows []row) string {
 		fmt.Fprintf(&text, "\n  %10.4fs %s %s", c.at.Sub(w.began).Seconds(), c.at.UTC().Format("15:04:05.000000"), c.to)
 		for _, n := range w.nodes {
 			for _, line := range n.lines(ids[c.to], 3) {
-				if at := strings.Index(line, `"delivery.attempted"`); at > 0 {
-					fmt.Fprintf(&text, "  %s %s", line[:min(52, len(line))], line[strings.Index(line, `"attempt"`):])
+				if _, said, ok := strings.Cut(line, `"attempt"`); ok {
+					fmt.Fprintf(&text, "  %s attempt%s", line[:min(50, len(line))], said)
 				}
 			}
 		}

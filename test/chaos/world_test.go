@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	programs(t) // or skip before anything is built
 	owner(t)
-	dir, err := os.MkdirTemp("", "peal-chaos")
+	dir, err := os.MkdirTemp("", "peal-chaos") //nolint:usetesting // it stays when the test fails
 	if err != nil {
 		t.Fatal(err)
 	}
