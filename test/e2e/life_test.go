@@ -76,8 +76,14 @@ func checkTimeline(t *testing.T, d *api.Delivery) {
 	if a.Attempt != 1 || a.Outcome != "accepted" {
 		t.Errorf("attempt %+v", a)
 	}
-	if r := d.Timeline[order["receipt:read"]]; r.OccurredAt.IsZero() {
-		t.Errorf("receipt without the provider's time: %+v", r)
+	timed := 0 // a look-up that was quicker than a webhook tells no time
+	for _, status := range []string{"sent", "delivered", "read"} {
+		if !d.Timeline[order["receipt:"+status]].OccurredAt.IsZero() {
+			timed++
+		}
+	}
+	if timed == 0 {
+		t.Errorf("no receipt has the provider's time: %+v", d.Timeline)
 	}
 }
 
