@@ -229,7 +229,8 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
 		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "webhook url", in.WebhookURL,
-		"base url", s.BaseURL, "limit", rateText(s.Limit), "look-up limit", rateText(s.LookupLimit),
+		"base url", s.BaseURL, "limit", rateText(s.Limit),
+		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
 		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,
 		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),

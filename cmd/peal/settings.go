@@ -11,16 +11,18 @@ import (
 
 // SettingsFlags are an integration's knobs.
 type SettingsFlags struct {
-	BaseURL     string        `name:"base-url" placeholder:"URL" help:"Where the provider's API is."`
-	Rate        string        `name:"rate" placeholder:"N/PERIOD" help:"Most sends in any window: 45/1s, 256/1m; 0 for no limit."`
-	Burst       int           `name:"burst" placeholder:"COUNT" help:"How many may go back to back after a quiet time; with --rate."`
-	LookupRate  string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
-	Concurrency int           `name:"concurrency" placeholder:"COUNT" help:"Calls in flight at once."`
-	CallTimeout time.Duration `name:"call-timeout" placeholder:"DURATION" help:"Longest call to the provider."`
-	MaxAttempts int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
-	RetryBase   time.Duration `name:"retry-base" placeholder:"DURATION" help:"Wait before the second attempt; then three times as long each."`
-	RetryCap    time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
-	OnUnknown   string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
+	BaseURL        string        `name:"base-url" placeholder:"URL" help:"Where the provider's API is."`
+	Rate           string        `name:"rate" placeholder:"N/PERIOD" help:"Most sends in any window: 45/1s, 256/1m; 0 for no limit."`
+	Burst          int           `name:"burst" placeholder:"COUNT" help:"How many may go back to back after a quiet time; with --rate."`
+	RecipientRate  string        `name:"recipient-rate" placeholder:"N/PERIOD" help:"Most sends to each recipient on its own, once its burst is used up: 1/6s; 0 for no limit. Who is over it waits, the others go on."`
+	RecipientBurst int           `name:"recipient-burst" placeholder:"COUNT" help:"How many may go to a recipient at once after a quiet time; with --recipient-rate."`
+	LookupRate     string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
+	Concurrency    int           `name:"concurrency" placeholder:"COUNT" help:"Calls in flight at once."`
+	CallTimeout    time.Duration `name:"call-timeout" placeholder:"DURATION" help:"Longest call to the provider."`
+	MaxAttempts    int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
+	RetryBase      time.Duration `name:"retry-base" placeholder:"DURATION" help:"Wait before the second attempt; then three times as long each."`
+	RetryCap       time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
+	OnUnknown      string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
 }
 
 // settings makes the API's settings; some says whether there is one among them.
@@ -34,6 +36,15 @@ func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	}
 	if s.LookupLimit, err = parseRate("--lookup-rate", f.LookupRate); err != nil {
 		return s, false, err
+	}
+	each, err := parseRate("--recipient-rate", f.RecipientRate)
+	switch {
+	case err != nil:
+		return s, false, err
+	case each != nil:
+		s.RecipientLimit = &api.RecipientLimit{Rate: each.Rate, Period: each.Period, Burst: f.RecipientBurst}
+	case f.RecipientBurst != 0:
+		return s, false, usagef("--recipient-burst goes with --recipient-rate")
 	}
 	if f.Burst != 0 {
 		if s.Limit == nil {
@@ -73,6 +84,14 @@ func parseRate(flag, text string) (*api.Limit, error) {
 		limit.Period = d.String()
 	}
 	return limit, nil
+}
+
+// recipientText is a recipients' limit as parseRate reads it.
+func recipientText(l *api.RecipientLimit) string {
+	if l == nil {
+		return ""
+	}
+	return rateText(&api.Limit{Rate: l.Rate, Period: l.Period, Burst: l.Burst})
 }
 
 // rateText is a limit as parseRate reads it.
