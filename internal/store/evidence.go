@@ -147,8 +147,8 @@ func learnKey(t *tx, f *peal.Folded, r foundRow, e *peal.Evidence, now time.Time
 		return r, fmt.Errorf("write message key: %w", err)
 	}
 	r.key = e.MessageKey
-	err := putEvent(t, &peal.Event{DeliveryID: r.deliveryID, At: now, Type: peal.EventKey, Detail: "message key " + e.MessageKey})
-	if err != nil {
+	event := keyEvent(r.deliveryID, e.MessageKey, now)
+	if err := putEvent(t, &event); err != nil {
 		return r, err
 	}
 	if err := unpark(t, f, &r, e.IntegrationID, "key:"+e.MessageKey, now); err != nil {
@@ -255,6 +255,10 @@ func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time
 	}
 	event := receiptEvent(r.deliveryID, e, now)
 	return putEvent(t, &event)
+}
+
+func keyEvent(deliveryID, key string, now time.Time) peal.Event {
+	return peal.Event{DeliveryID: deliveryID, At: now, Type: peal.EventKey, Detail: "message key " + key}
 }
 
 func receiptEvent(deliveryID string, e *peal.Evidence, now time.Time) peal.Event {

@@ -23,15 +23,16 @@ type folding struct {
 	row    foundRow
 	found  bool
 	folded peal.Folded // what came of it
+	heard  time.Time   // when it was, if it was parked since
 }
 
-// involved is so of evidence that is parked, or teaches a row the webhooks' key: it goes through the statements for one.
-func (f *folding) involved() bool {
-	if !f.found {
-		return f.DeliveryID == ""
-	}
-	return f.MessageKey != "" && f.row.key == ""
-}
+// strange is so of evidence of a message that no row knows: it is parked.
+func (f *folding) strange() bool { return !f.found && f.DeliveryID == "" }
+
+// teaches is so of evidence that tells a row the webhooks' key.
+func (f *folding) teaches() bool { return f.found && f.MessageKey != "" && f.row.key == "" }
+
+func (f *folding) rowID() rowID { return rowID{f.row.tenantID, f.row.deliveryID} }
 
 // What is sorted by delivery_id || ” is looked up first, and then sorted: by delivery_id alone the database might walk the
 // tenant's whole log because that is in order.
@@ -67,8 +68,8 @@ const (
 		WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $10 AND $11`
 )
 
-// foldTogether brings the evidence of all calls into the rows. What names a row that is there, and has nothing to teach
-// it, goes as statements for many; the rest follows piece by piece, with its integrations' locks.
+// foldTogether brings the evidence of all calls into the rows, and parks what no row knows. What parks, or brings in what
+// is parked, has its integrations' locks.
 func foldTogether(t *tx, calls []*foldCall) error {
 	var all []*folding
 	for _, c := range calls {
@@ -83,12 +84,8 @@ func foldTogether(t *tx, calls []*foldCall) error {
 	if err := applyAll(t, all, now); err != nil {
 		return err
 	}
-	for _, f := range all {
-		if f.involved() {
-			if err := foldOne(t, &f.folded, f.Evidence, now); err != nil {
-				return err
-			}
-		}
+	if err := parkAll(t, all, now); err != nil {
+		return err
 	}
 	for _, c := range calls {
 		c.folded = peal.Folded{}
@@ -146,23 +143,22 @@ func findAll(t *tx, all []*folding) error {
 	return t.send(b)
 }
 
-// applyAll takes the locks, and moves the rows of what is not involved.
+// applyAll takes the locks, and moves the rows that are known.
 func applyAll(t *tx, all []*folding, now time.Time) error {
-	var plain, involved []*folding
+	var known, locking []*folding
 	for _, f := range all {
-		switch {
-		case f.involved():
-			involved = append(involved, f)
-		case f.found && f.Status != "":
-			plain = append(plain, f)
+		if f.strange() || f.teaches() {
+			locking = append(locking, f)
+		}
+		if f.found && (f.Status != "" || f.teaches()) {
+			known = append(known, f)
 		}
 	}
 	rows := map[rowID]foundRow{}
 	b := &pgx.Batch{}
-	queueLocks(b, ownLock, column(involved, func(f *folding) string { return f.IntegrationID }))
-	if len(plain) > 0 {
-		ids := slices.SortedFunc(slices.Values(column(plain, func(f *folding) rowID { return rowID{f.row.tenantID, f.row.deliveryID} })),
-			func(a, b rowID) int { return strings.Compare(a.id, b.id) })
+	queueLocks(b, ownLock, column(locking, func(f *folding) string { return f.IntegrationID }))
+	if len(known) > 0 {
+		ids := slices.SortedFunc(slices.Values(column(known, (*folding).rowID)), func(a, b rowID) int { return strings.Compare(a.id, b.id) })
 		ids = slices.Compact(ids)
 		names := column(ids, func(r rowID) string { return r.id })
 		from, to := span(names)
@@ -172,13 +168,32 @@ func applyAll(t *tx, all []*folding, now time.Time) error {
 	if err := t.send(b); err != nil {
 		return err
 	}
+	parked, err := teachAll(t, known, rows, now)
+	if err != nil {
+		return err
+	}
+	var moves []*folding
+	for _, f := range known {
+		moves = append(moves, parked[f]...)
+		if f.Status != "" {
+			moves = append(moves, f)
+		}
+	}
 	b = &pgx.Batch{}
 	var events []peal.Event
-	for _, round := range rounds(plain, func(f *folding) []rowID { return []rowID{{f.row.tenantID, f.row.deliveryID}} }) {
+	for _, round := range rounds(moves, func(f *folding) []rowID { return []rowID{f.rowID()} }) {
 		events = append(events, queueApply(b, round, rows, now)...)
 	}
 	queueEvents(b, events)
-	return t.send(b)
+	if err := t.send(b); err != nil {
+		return err
+	}
+	for f, ps := range parked {
+		for _, p := range ps {
+			f.folded.Moved = append(f.folded.Moved, p.folded.Moved...)
+		}
+	}
+	return nil
 }
 
 // queueApply queues the moves of as many rows, each by one piece of evidence.
@@ -199,6 +214,9 @@ func queueApply(b *pgx.Batch, round []*folding, rows map[rowID]foundRow, now tim
 			continue // it left meanwhile, with its partition
 		}
 		m := move{rowID: id, Evidence: f.Evidence, occurred: f.At}
+		if m.occurred.IsZero() {
+			m.occurred = f.heard
+		}
 		if m.occurred.IsZero() {
 			m.occurred = now
 		}
