@@ -212,6 +212,8 @@ func (u *unfolding) Fold(context.Context, []peal.Evidence) (peal.Folded, error) 
 	return peal.Folded{}, errAway
 }
 
+func (u *unfolding) Ping(context.Context) error { return errAway }
+
 func TestALookupIsNotDoneBeforeItIsFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
