@@ -19,7 +19,8 @@ const (
 		WHERE m.integration_id = u.integration_id AND m.ref = u.ref
 		RETURNING u.n, m.status, m.code, m.reason, m.occurred_at, m.received_at`
 	pgPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
-		SELECT u.*, $7::bigint FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS u
+		SELECT u.integration_id, u.ref, u.status, u.code, u.reason, u.occurred_at, $7::bigint
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS u (integration_id, ref, status, code, reason, occurred_at)
 		ON CONFLICT (integration_id, ref, status) DO UPDATE SET
 		occurred_at = LEAST(COALESCE(unmatched.occurred_at, unmatched.received_at), COALESCE(excluded.occurred_at, excluded.received_at))`
 )
@@ -49,7 +50,7 @@ func teachAll(t *tx, known []*folding, rows map[rowID]foundRow, now time.Time) (
 	queueEvents(b, column(teachers, func(f *folding) peal.Event { return keyEvent(f.row.deliveryID, f.MessageKey, now) }))
 	numbers := make([]int32, len(teachers))
 	for i := range numbers {
-		numbers[i] = int32(i) //nolint:gosec // bounded by a batch
+		numbers[i] = int32(i)
 	}
 	b.Queue(pgUnpark, numbers, column(teachers, func(f *folding) string { return f.IntegrationID }),
 		column(teachers, func(f *folding) string { return "key:" + clean(f.MessageKey) })).Query(scanAll(scanParked, func(n int, p *folding) {
