@@ -44,6 +44,7 @@ type App struct {
 	clock     *clock.Clock
 	node      peal.Node
 	leases    *lease.Keeper
+	joined    bool // the other nodes know of this one, and nothing runs yet
 	lock      *os.File
 	store     *store.Store
 	stream    *stream.Stream
@@ -259,6 +260,11 @@ func (a *App) ready(ctx context.Context) (r httpapi.Readiness) {
 // Close closes broker and records. Call it when Run has returned, or to give up on it.
 func (a *App) Close() error {
 	var errs []error
+	if a.joined {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+		defer cancel()
+		errs = append(errs, a.store.Leave(ctx, a.node.ID))
+	}
 	if a.stream != nil {
 		a.stream.Close()
 	}

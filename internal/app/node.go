@@ -51,15 +51,19 @@ func (a *App) join(ctx context.Context) error {
 		return nil // the folder's lock has seen to it
 	}
 	embedded := a.cfg.NatsURL == ""
+	first := a.node
+	first.Roles = nil // none yet: what this node is to own it cannot do before it runs
 	if embedded {
+		first.Roles = []string{ownBroker}
 		a.node.Roles = append(slices.Clone(a.node.Roles), ownBroker)
 	}
+	a.joined = true
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
 	for {
-		nodes, err := a.store.Beat(ctx, a.node, lease.TTL)
+		nodes, err := a.store.Beat(ctx, first, lease.TTL)
 		if err != nil {
 			return fmt.Errorf("join the other nodes: %w", err)
 		}
@@ -74,9 +78,7 @@ func (a *App) join(ctx context.Context) error {
 		case <-ctx.Done():
 			err := fmt.Errorf("the node %s serves this database, too, and one of the two has an embedded broker: nodes that share a database "+
 				"share a NATS cluster; give each of them PEAL_NATS_URL, or stop the other", nodes[other].ID)
-			lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-			defer cancel()
-			return errors.Join(err, a.store.Leave(lctx, a.node.ID))
+			return err
 		}
 	}
 }
@@ -122,12 +124,36 @@ func (a *App) stagesOf() []stage {
 	return all
 }
 
+// brokerPatience is how long a node that cannot reach the broker keeps the right to send, which others could use.
+const brokerPatience = 10 * time.Second
+
+// watchBroker lets others send while this node cannot reach the broker.
+func (a *App) watchBroker(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	away := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if a.stream.Ready() == nil {
+			away = time.Time{}
+		} else if away.IsZero() {
+			away = time.Now()
+		}
+		a.leases.Able(peal.RoleSend, away.IsZero() || time.Since(away) < brokerPatience)
+	}
+}
+
 // leaveTime bounds what a stopping node takes to tell the others.
 const leaveTime = 2 * time.Second
 
 // Run runs this node's stages until ctx ends; then it lets them finish what they have begun, and returns. Its leases it
 // keeps until then: while a call is in the air nobody else may send over the same integration.
 func (a *App) Run(ctx context.Context) error {
+	a.joined = false // it says itself that it leaves
 	kctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	kept := make(chan error, 1)
 	go func() { kept <- a.leases.Run(kctx) }()
@@ -135,6 +161,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, s := range a.stagesOf() {
 		g.Go(func() error { return s.Run(ctx) })
 	}
+	g.Go(func() error { a.watchBroker(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)

@@ -42,7 +42,10 @@ type Keeper struct {
 	cfg  Config
 	wake chan struct{}
 
+	rounds sync.Mutex // over what is written: a renewal that was asked for must not undo a release
+
 	mu      sync.Mutex
+	unable  map[string]bool // roles that this node cannot fill now
 	wants   map[string]*want
 	held    map[string]*Lease
 	nodes   []peal.Node
@@ -62,7 +65,7 @@ func New(cfg Config) *Keeper {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Keeper{
-		cfg: cfg, wake: make(chan struct{}, 1), wants: map[string]*want{}, held: map[string]*Lease{}, nodes: []peal.Node{cfg.Node},
+		cfg: cfg, wake: make(chan struct{}, 1), unable: map[string]bool{}, wants: map[string]*want{}, held: map[string]*Lease{}, nodes: []peal.Node{cfg.Node},
 	}
 }
 
@@ -87,6 +90,22 @@ func (k *Keeper) Leave(ctx context.Context) error {
 	k.leaving = true
 	k.mu.Unlock()
 	return k.cfg.Records.Leave(ctx, k.cfg.Node.ID)
+}
+
+// Able says whether this node can fill a role that it has: without a broker it cannot send. What it holds for a role that
+// it cannot fill goes to others.
+func (k *Keeper) Able(role string, able bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if able == !k.unable[role] {
+		return
+	}
+	if able {
+		delete(k.unable, role)
+	} else {
+		k.unable[role] = true
+	}
+	k.rouse()
 }
 
 // Count tells how many living nodes have the role, this one included if it has it; at least 1.
@@ -149,16 +168,18 @@ func (k *Keeper) rouse() {
 	}
 }
 
-// round is one beat: show that this node lives, renew what it holds, let go of what is another's, take what is its own.
+// round is one beat: renew what this node holds and let go of what is another's, show that it lives, take what is its own.
 func (k *Keeper) round(ctx context.Context) {
+	k.rounds.Lock()
+	defer k.rounds.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.cfg.TTL/2)
 	defer cancel()
-	if err := k.beat(ctx); err != nil {
-		k.cfg.Log.Warn("node not heard of by the others", "error", err)
-		return
-	}
 	if err := k.renew(ctx); err != nil {
 		k.cfg.Log.Warn("leases not renewed; they run out unless the next try succeeds", "error", err)
+		return
+	}
+	if err := k.beat(ctx); err != nil {
+		k.cfg.Log.Warn("node not heard of by the others", "error", err)
 		return
 	}
 	if err := k.take(ctx); err != nil {
@@ -168,12 +189,13 @@ func (k *Keeper) round(ctx context.Context) {
 
 func (k *Keeper) beat(ctx context.Context) error {
 	k.mu.Lock()
-	leaving := k.leaving
+	leaving, node := k.leaving, k.cfg.Node
+	node.Roles = slices.DeleteFunc(slices.Clone(node.Roles), func(role string) bool { return k.unable[role] })
 	k.mu.Unlock()
 	if leaving {
 		return nil
 	}
-	nodes, err := k.cfg.Records.Beat(ctx, k.cfg.Node, k.cfg.TTL)
+	nodes, err := k.cfg.Records.Beat(ctx, node, k.cfg.TTL)
 	if err != nil {
 		return err
 	}
@@ -241,6 +263,15 @@ func (k *Keeper) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unwanted := k.give(taken, asked)
+	if len(unwanted) > 0 {
+		return k.cfg.Records.Release(ctx, k.cfg.Node.ID, unwanted)
+	}
+	return nil
+}
+
+// give hands out leases that were asked for at a time, and tells for which nobody waits.
+func (k *Keeper) give(taken []peal.Lease, asked time.Time) (unwanted []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, row := range taken {
@@ -248,7 +279,7 @@ func (k *Keeper) take(ctx context.Context) error {
 		l := &Lease{Epoch: row.Epoch, name: row.Name, keeper: k, done: make(chan struct{})}
 		l.extend(asked)
 		if w == nil { // nobody waits any more
-			go l.Release() //nolint:gosec // it bounds itself, and must happen whatever becomes of ctx
+			unwanted = append(unwanted, row.Name)
 			continue
 		}
 		l.role = w.role
@@ -256,13 +287,13 @@ func (k *Keeper) take(ctx context.Context) error {
 		k.held[row.Name] = l
 		w.given <- l
 	}
-	return nil
+	return unwanted
 }
 
 // mine tells whether this node is the one that should have a lease: of the living with the role, the one that the hash
 // of both names favours.
 func (k *Keeper) mine(name, role string) bool {
-	if k.leaving {
+	if k.leaving || k.unable[role] {
 		return false
 	}
 	best, most := k.cfg.Node.ID, weight(k.cfg.Node.ID, name)

@@ -163,6 +163,16 @@ func (c *cutOff) now(off bool) {
 	c.mu.Unlock()
 }
 
+func (c *cutOff) Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error) {
+	c.mu.Lock()
+	off := c.off
+	c.mu.Unlock()
+	if off {
+		return nil, errors.New("cut off")
+	}
+	return c.Records.Renew(ctx, node, names, ttl)
+}
+
 func (c *cutOff) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error) {
 	c.mu.Lock()
 	off := c.off
@@ -171,6 +181,36 @@ func (c *cutOff) Beat(ctx context.Context, n peal.Node, within time.Duration) ([
 		return nil, errors.New("cut off")
 	}
 	return c.Records.Beat(ctx, n, within)
+}
+
+// TestALeaseTakenAgainIsNotTheFirst: what was sent in between nobody knows.
+func TestALeaseTakenAgainIsNotTheFirst(t *testing.T) {
+	t.Parallel()
+	a := start(t, open(t), "a")
+	l := a.hold(t, "x")
+	l.Release()
+	if again := a.hold(t, "x"); !l.First() || again.First() {
+		t.Errorf("first: %v, then %v", l.First(), again.First())
+	}
+}
+
+// TestWhoCannotFillARoleLetsOthers: a node without a broker gives up what it holds for sending.
+func TestWhoCannotFillARoleLetsOthers(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	a := start(t, s, "a")
+	l := a.hold(t, "x")
+	a.Able(peal.RoleSend, false)
+	select {
+	case <-l.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it keeps the lease")
+	}
+	l.Release()
+	start(t, s, "b").hold(t, "x")
+	if a.Able(peal.RoleSend, true); a.Count(peal.RoleSend) < 1 {
+		t.Error("nobody sends")
+	}
 }
 
 func TestAlone(t *testing.T) {

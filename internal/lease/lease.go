@@ -55,6 +55,8 @@ func (l *Lease) Release() {
 	if lost {
 		return
 	}
+	k.rounds.Lock()
+	defer k.rounds.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), k.cfg.TTL/2)
 	defer cancel()
 	if err := k.cfg.Records.Release(ctx, k.cfg.Node.ID, []string{l.name}); err != nil {

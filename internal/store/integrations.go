@@ -88,18 +88,40 @@ func (s *Store) SetPause(ctx context.Context, id string, version int64, p *peal.
 	return n > 0, nil
 }
 
-// DeleteIntegration deletes an integration and cancels what waits in it. It tells how many deliveries it canceled.
+// cancelStep is how many deliveries are canceled in one transaction: others wait for it.
+const cancelStep = 500
+
+// DeleteIntegration deletes an integration and cancels what waits in it, step by step. It tells how many deliveries it
+// canceled; when ctx ends before it has canceled all, the ledger does the rest.
 func (s *Store) DeleteIntegration(ctx context.Context, tenantID, id string) (canceled int, err error) {
 	var gone bool
 	err = s.write(ctx, func(t *tx) error {
-		canceled = 0
 		n, err := t.affect(`UPDATE integrations SET deleted_at = ?, version = version + 1 WHERE tenant_id = ? AND integration_id = ?
 			AND deleted_at IS NULL`, s.now().UnixMicro(), tenantID, id)
-		if gone = n == 0; err != nil || gone {
-			return err
+		gone = n == 0
+		return err
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("delete integration: %w", err)
+	case gone:
+		return 0, peal.Errorf(peal.NotFound, "there is no such integration")
+	}
+	for {
+		n, err := s.cancelSome(ctx, tenantID, id)
+		canceled += n
+		if err != nil || n == 0 {
+			return canceled, err
 		}
+	}
+}
+
+// cancelSome cancels one step of what waits in a deleted integration, and tells how many these were.
+func (s *Store) cancelSome(ctx context.Context, tenantID, id string) (canceled int, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		canceled = 0
 		rows, err := t.query(`SELECT delivery_id FROM communications_log INDEXED BY log_in_flight
-			WHERE in_flight = 1 AND integration_id = ? AND status = 'queued'`, id)
+			WHERE in_flight = 1 AND integration_id = ? AND status = 'queued' LIMIT ?`, id, cancelStep)
 		waiting, err := collect(rows, err, func(row scanner, id *string) error { return row.Scan(id) })
 		if err != nil {
 			return err
@@ -115,8 +137,15 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenantID, id string) (can
 		}
 		return nil
 	})
-	if err == nil && gone {
-		err = peal.Errorf(peal.NotFound, "there is no such integration")
-	}
 	return canceled, err
+}
+
+// IntegrationDeleted tells whether an integration was deleted; what never was counts as deleted.
+func (s *Store) IntegrationDeleted(ctx context.Context, id string) (bool, error) {
+	var n int64
+	err := one(ctx, s.quick, scanInto, &n, `SELECT COUNT(*) FROM integrations WHERE integration_id = ? AND deleted_at IS NULL`, id)
+	if err != nil {
+		return false, fmt.Errorf("look for the integration: %w", err)
+	}
+	return n == 0, nil
 }

@@ -13,7 +13,7 @@ import (
 const (
 	sqlRenew = `UPDATE leases SET expires_at = ? WHERE node_id = ? AND name = ?`
 	sqlTake  = `INSERT INTO leases (name, node_id, epoch, expires_at) VALUES (?1, ?2, 1, ?3)
-		ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + CASE WHEN leases.node_id = excluded.node_id THEN 0 ELSE 1 END,
+		ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + CASE WHEN leases.node_id = excluded.node_id AND leases.expires_at > ?4 THEN 0 ELSE 1 END,
 		node_id = excluded.node_id, expires_at = excluded.expires_at
 		WHERE leases.node_id = excluded.node_id OR leases.expires_at <= ?4`
 	sqlEpoch   = `SELECT epoch FROM leases WHERE name = ? AND node_id = ?`
@@ -29,7 +29,7 @@ const forgottenAfter = time.Hour
 // Renew makes a node's leases last for ttl from now by the clock of the records, and gives the names of those that are
 // still its own: a lease that has run out stays its last holder's until another takes it.
 func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time.Duration) (held []string, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeApart(ctx, func(t *tx) error {
 		held = held[:0]
 		names := slices.Sorted(slices.Values(names)) // in one order for all, so that nobody waits in a circle
 		now, err := s.clock(t)
@@ -50,9 +50,10 @@ func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time
 	return held, err
 }
 
-// Take gives a node those of the leases that are free, have run out, or are its own already.
+// Take gives a node those of the leases that are free, have run out, or are its own already. The epoch rises unless it had
+// them without a break.
 func (s *Store) Take(ctx context.Context, node string, names []string, ttl time.Duration) (taken []peal.Lease, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeApart(ctx, func(t *tx) error {
 		taken = taken[:0]
 		names := slices.Sorted(slices.Values(names))
 		now, err := s.clock(t)
@@ -84,7 +85,7 @@ func (s *Store) Take(ctx context.Context, node string, names []string, ttl time.
 
 // Release lets go of a node's leases: others may take them at once.
 func (s *Store) Release(ctx context.Context, node string, names []string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeApart(ctx, func(t *tx) error {
 		for _, name := range slices.Sorted(slices.Values(names)) {
 			if err := t.exec(sqlRelease, node, name); err != nil {
 				return fmt.Errorf("release leases: %w", err)
@@ -97,7 +98,7 @@ func (s *Store) Release(ctx context.Context, node string, names []string) error 
 // Beat notes that a node lives, and gives all that were heard of within the time, it among them.
 func (s *Store) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error) {
 	var now time.Time
-	err := s.write(ctx, func(t *tx) (err error) {
+	err := s.writeApart(ctx, func(t *tx) (err error) {
 		if now, err = s.clock(t); err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (s *Store) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]
 
 // Leave forgets a node that stops.
 func (s *Store) Leave(ctx context.Context, node string) error {
-	return s.write(ctx, func(t *tx) error { return t.exec(`DELETE FROM nodes WHERE node_id = ?`, node) })
+	return s.writeApart(ctx, func(t *tx) error { return t.exec(`DELETE FROM nodes WHERE node_id = ?`, node) })
 }
 
 // clock is the one clock that all nodes go by: the database's, where they share one.

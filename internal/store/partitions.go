@@ -227,8 +227,14 @@ func (s *Store) retainPartitions(ctx context.Context, before time.Time) (r peal.
 		if err != nil {
 			return r, fmt.Errorf("drop partition %s: %w", name, err)
 		}
-		if held != (peal.Held{}) {
-			r.Kept = append(r.Kept, held)
+		if held != (peal.Held{}) { // what keeps it stays, the rest goes row by row
+			kept := len(r.Kept)
+			if err := s.retainRows(ctx, w.suffix(), before, &r); err != nil {
+				return r, err
+			}
+			for i := range r.Kept[kept:] {
+				r.Kept[kept+i].Name, r.Kept[kept+i].Before = name, w.end()
+			}
 			oldest = earlier(oldest, w.start)
 			continue
 		}

@@ -48,8 +48,11 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: !cfg.ownClock,
 		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
 	}
-	if err := errors.Join(s.adviseServer(ctx), s.Maintain(ctx)); err != nil {
+	if err := s.adviseServer(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Maintain(ctx); err != nil { // a pg_dump that runs for hours is in the way of it, and should be of nothing else
+		s.log.Warn("partitions not made; it is tried again, and what would lie in one that is missing lies in the default one until then", "error", err)
 	}
 	return s, nil
 }
@@ -131,7 +134,13 @@ func syncCommits(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // migrationLock is how long a migration waits for a lock before it gives up: who waits for one keeps all others waiting.
-const migrationLock = 5 * time.Second
+const migrationLock = time.Second
+
+// migrationTries is how often it tries again, migrationPause apart.
+const (
+	migrationTries = 30
+	migrationPause = 2 * time.Second
+)
 
 func migratePostgres(ctx context.Context, base *pgx.ConnConfig) (err error) {
 	db := openPool(base, 2, map[string]string{"lock_timeout": millis(migrationLock)})
@@ -147,7 +156,17 @@ func migratePostgres(ctx context.Context, base *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	return migrate(ctx, s)
+	for try := 1; ; try++ {
+		err := migrate(ctx, s)
+		if pgCode(err) != "55P03" || try == migrationTries { // a lock was not to be had
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(migrationPause):
+		}
+	}
 }
 
 // pgAway tells of an error that the server could not be asked: it is not there, is going, or takes no more connections.

@@ -41,7 +41,7 @@ const (
 		dead_at = u.dead_at, check_at = CASE WHEN l.status <> 'uncertain' THEN l.check_at END, ended_at = u.at, updated_at = u.at,
 		due_at = NULL` + pgAttempts + pgOwn
 	pgRecordUncertain = `UPDATE communications_log l SET status = 'uncertain', error_code = u.code, error_reason = u.reason,
-		check_at = u.check_at, updated_at = u.at, due_at = NULL` + pgAttempts + pgOpen
+		check_at = u.check_at, updated_at = u.at, due_at = NULL` + pgAttempts + pgOpen + ` AND l.attempts <= u.number`
 	pgRecordExpired = `UPDATE communications_log l SET status = 'expired', in_flight = NULL, error_code = COALESCE(l.error_code, 'expired'),
 		error_reason = COALESCE(l.error_reason, 'it was not sent before its time was over'), ended_at = u.at, updated_at = u.at,
 		due_at = NULL, put_back = NULL` + pgAttempts + pgOpen

@@ -28,6 +28,7 @@ const (
 	laneOutcome // after them
 	laneFold    // takes integrations' locks alone, which is to be before any row's; see sharedLock
 	laneOthers
+	laneApart
 	lanes // how many there are
 )
 
@@ -57,6 +58,9 @@ func startPostgresWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config
 }
 
 func (w *postgresWriter) do(ctx context.Context, o *op) error {
+	if o.apart {
+		return w.lanes[laneApart].do(ctx, o)
+	}
 	return w.lanes[laneOf(o.kind)].do(ctx, o)
 }
 

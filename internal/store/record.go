@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -34,7 +35,7 @@ const (
 			OR (status = 'uncertain' AND error_code = 'interrupted' AND attempts = ?7))`
 	sqlRecordUncertain = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
 		check_at = ?3, updated_at = ?4, due_at = NULL
-		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
+		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued') AND attempts <= ?7`
 	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', in_flight = NULL, error_code = COALESCE(error_code, 'expired'),
 		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
@@ -95,7 +96,7 @@ func recordOne(t *tx, f *peal.Folded, a *peal.Attempt) error {
 		}
 		err = t.exec(sqlRecordFailed, text(o.Code), text(o.Reason), dead, now, a.TenantID, a.DeliveryID, a.Number)
 	case peal.Uncertain:
-		err = t.exec(sqlRecordUncertain, text(o.Code), text(o.Reason), micros(a.Check), now, a.TenantID, a.DeliveryID)
+		err = t.exec(sqlRecordUncertain, text(o.Code), text(o.Reason), micros(a.Check), now, a.TenantID, a.DeliveryID, a.Number)
 	case peal.Expired:
 		err = t.exec(sqlRecordExpired, now, a.TenantID, a.DeliveryID)
 	default:
@@ -258,8 +259,8 @@ func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64,
 // abandonOne ends a call that nobody can end any more: its integration is deleted, and its process has died.
 func abandonOne(t *tx, tenantID, deliveryID string, now time.Time) (bool, error) {
 	const reason = "its integration was deleted during the call; whether the provider took the message is not known"
-	n, err := t.affect(sqlRecordUncertain+` AND status = 'sending' AND updated_at < ?7`, peal.CodeInterrupted, reason, nil,
-		now.UnixMicro(), tenantID, deliveryID, now.Add(-orphanedAfter).UnixMicro())
+	n, err := t.affect(sqlRecordUncertain+` AND status = 'sending' AND updated_at < ?8`, peal.CodeInterrupted, reason, nil,
+		now.UnixMicro(), tenantID, deliveryID, math.MaxInt32, now.Add(-orphanedAfter).UnixMicro())
 	if err != nil || n == 0 {
 		return false, err
 	}

@@ -20,8 +20,9 @@ type op struct {
 	run  func(*tx) error
 	done chan error
 
-	kind kind // of a write that goes together with others of its kind; then there is call instead of run
-	call any
+	apart bool // it waits for no other write where that can be helped
+	kind  kind // of a write that goes together with others of its kind; then there is call instead of run
+	call  any
 }
 
 // kind is what sort of write it is. Those of PostgreSQL's hot paths are run by the batch.
@@ -64,6 +65,11 @@ type tx struct {
 // kept it from getting there. When ctx ends first the write may still happen.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	return s.writer.do(ctx, &op{run: f})
+}
+
+// writeApart is write for what must not wait behind the work of others: leases run out meanwhile.
+func (s *Store) writeApart(ctx context.Context, f func(*tx) error) error {
+	return s.writer.do(ctx, &op{run: f, apart: true})
 }
 
 func (q *queue) do(ctx context.Context, o *op) error {

@@ -29,17 +29,17 @@ type lane struct {
 	calls  sync.WaitGroup
 
 	mu         sync.Mutex
-	inFlight   map[string]bool      // deliveries that this process is working on
-	doubtful   map[string]time.Time // claimed perhaps, and surely not called for: since when
-	suspects   map[string]int       // how often they made claiming panic
-	throttled  int                  // waits in a row for 429s
-	quietUntil time.Time            // the end of the last of them
+	inFlight   map[string]bool // deliveries that this process is working on
+	doubtful   map[string]span // claimed perhaps, and surely not called for
+	suspects   map[string]int  // how often they made claiming panic
+	throttled  int             // waits in a row for 429s
+	quietUntil time.Time       // the end of the last of them
 }
 
 func newLane(s *Stage, id string) *lane {
 	return &lane{
 		Stage: s, id: id, log: s.cfg.Log.With("integration_id", id), inFlight: map[string]bool{},
-		doubtful: map[string]time.Time{}, suspects: map[string]int{},
+		doubtful: map[string]span{}, suspects: map[string]int{},
 	}
 }
 
@@ -85,6 +85,10 @@ func (l *lane) own(ctx context.Context) {
 		in := l.cfg.Integrations.ByID(l.id)
 		if in == nil {
 			return
+		}
+		if !l.lease.Valid() { // cut off from the records: another node may have the queue, and is not to be disturbed
+			sleep(ctx, afterError)
+			continue
 		}
 		if !tookOver {
 			if err := l.cfg.Queues.TakeOver(ctx, l.id); err != nil {
@@ -314,25 +318,37 @@ func (l *lane) end(id string) {
 	l.mu.Unlock()
 }
 
+// span is when a claim was tried, by the clock that a claim is stamped with.
+type span struct{ from, to time.Time }
+
 // doubt notes that a claim failed, and may have been written all the same. Nobody has called for these deliveries.
-func (l *lane) doubt(ids []string, since time.Time) {
+func (l *lane) doubt(ids []string, tried span) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		if _, ok := l.doubtful[id]; !ok {
-			l.doubtful[id] = since
+		l.doubtful[id] = tried
+	}
+}
+
+// sure notes that a claim has succeeded: what was in doubt of these deliveries is settled.
+func (l *lane) sure(ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.doubtful) > 0 {
+		for _, id := range ids {
+			delete(l.doubtful, id)
 		}
 	}
 }
 
-// uncalled tells of a row in state sending whether it is so for a claim of this owner's that failed. Of an earlier one
-// nothing is known.
+// uncalled tells of a row in state sending whether it is so for a claim of this owner's that failed. Of an earlier one,
+// or another owner's, nothing is known.
 func (l *lane) uncalled(d *peal.Delivery) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	since, ok := l.doubtful[d.ID]
+	tried, ok := l.doubtful[d.ID]
 	delete(l.doubtful, d.ID)
-	return ok && !d.UpdatedAt.Before(since.Truncate(time.Microsecond))
+	return ok && l.lease.Valid() && !d.UpdatedAt.Before(tried.from.Truncate(time.Microsecond)) && !d.UpdatedAt.After(tried.to)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

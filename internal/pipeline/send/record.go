@@ -62,7 +62,6 @@ func (s *shift) recordBatch(batch []done) {
 	for i := range batch {
 		attempts[i] = batch[i].attempt
 	}
-	var waiting time.Time // since when, though the process is to stop
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 		moved, err := s.cfg.Records.Record(ctx, attempts)
@@ -75,10 +74,7 @@ func (s *shift) recordBatch(batch []done) {
 		}
 		s.log.Error("outcomes not recorded", "deliveries", len(batch), "try", try, "error", err)
 		if peal.KindOf(err) == peal.Unavailable && s.stopping.Load() {
-			if waiting.IsZero() {
-				waiting = time.Now()
-			}
-			if time.Since(waiting) > stopPatience {
+			if time.Since(*s.stopped.Load()) > stopPatience {
 				return
 			}
 		}

@@ -113,19 +113,22 @@ func (s *shift) work(jobs []pipeline.Message) {
 		ids, byID[id] = append(ids, id), j
 	}
 	// No deadline: a claim that is written after all, with nobody to act on it, would leave its rows in doubt.
+	if !s.lease.Valid() { // what another owner does with these rows is not to be judged
+		<-s.claims
+		s.leave(ids, byID)
+		return
+	}
 	began := s.cfg.Now()
 	claimed, poison, err := s.claim(ids)
 	<-s.claims
 	if err != nil {
 		s.log.Warn("jobs not claimed; they come again", "jobs", len(ids), "error", err)
-		s.doubt(ids, began)
-		sleep(context.Background(), afterError)
-		for _, id := range ids {
-			s.end(id)
-			s.giveBack([]pipeline.Message{byID[id]})
-		}
-		s.forgo(len(ids))
+		s.doubt(ids, span{began, s.cfg.Now()})
+		s.leave(ids, byID)
 		return
+	}
+	for i := range claimed.Ready {
+		s.sure([]string{claimed.Ready[i].ID})
 	}
 	s.forgo(len(ids) - len(claimed.Ready))
 	for _, id := range poison {
@@ -152,6 +155,16 @@ func (s *shift) work(jobs []pipeline.Message) {
 	}
 }
 
+// leave gives jobs back that nothing was done for, a little later.
+func (s *shift) leave(ids []string, jobs map[string]pipeline.Message) {
+	sleep(context.Background(), afterError)
+	for _, id := range ids {
+		s.end(id)
+		s.giveBack([]pipeline.Message{jobs[id]})
+	}
+	s.forgo(len(ids))
+}
+
 // forgo gives back the places of jobs that need no call.
 func (s *shift) forgo(n int) {
 	s.limit.giveBack(n)
@@ -165,6 +178,8 @@ func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Messag
 	case d.Status == peal.Sending && s.uncalled(d):
 		s.results <- done{s.decide(d, peal.Outcome{Class: peal.ClassNone}, now), job}
 		return
+	case d.Status == peal.Sending && !s.lease.Valid():
+		err = errors.New("another node may be calling for it")
 	case d.Status == peal.Sending:
 		s.results <- done{s.interrupted(d, now), job}
 		return

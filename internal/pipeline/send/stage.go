@@ -29,6 +29,7 @@ type Records interface {
 	Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error)
 	Record(ctx context.Context, attempts []peal.Attempt) ([]peal.Moved, error)
 	Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
+	IntegrationDeleted(ctx context.Context, id string) (bool, error)
 }
 
 // Queues give out jobs, a queue per integration and lane.
@@ -66,6 +67,7 @@ type Stage struct {
 	cfg      Config
 	started  time.Time
 	stopping atomic.Bool
+	stopped  atomic.Pointer[time.Time] // since when it is to stop
 }
 
 // New makes a Stage.
@@ -106,6 +108,8 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			now := time.Now()
+			s.stopped.Store(&now)
 			s.stopping.Store(true)
 			lanes.Wait()
 			return nil
@@ -123,7 +127,12 @@ func (s *Stage) dropIfDeleted(ctx context.Context, id string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackMargin)
 	defer cancel()
-	if err := s.cfg.Queues.DropQueue(ctx, id); err != nil {
+	// That this node does not see it may have other reasons: its credentials could not be opened here.
+	deleted, err := s.cfg.Records.IntegrationDeleted(ctx, id)
+	if err == nil && deleted {
+		err = s.cfg.Queues.DropQueue(ctx, id)
+	}
+	if err != nil {
 		s.cfg.Log.Warn("queue of a deleted integration not dropped", "integration_id", id, "error", err)
 	}
 }

@@ -26,6 +26,7 @@ type Records interface {
 	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
 	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
 	Ping(ctx context.Context) error
+	IntegrationDeleted(ctx context.Context, id string) (bool, error)
 }
 
 // Callbacks gives out the webhooks that were kept.
@@ -183,13 +184,16 @@ func (f *Folder) count(folded *peal.Folded) {
 	}
 }
 
+// errGone is of a webhook whose integration this node does not see.
+var errGone = errors.New("its integration is no more")
+
 // open unseals and understands a webhook. It never fails: what is wrong is in the result.
 func (f *Folder) open(m pipeline.Message) (o opened) {
 	o.message = m
 	o.callback.IntegrationID = pipeline.DeliveryOf(m.Subject())
 	in := f.Integrations.ByID(o.callback.IntegrationID)
 	if in == nil {
-		o.err = errors.New("its integration is no more")
+		o.err = errGone
 		return o
 	}
 	err := f.guard("opening", func() error {
@@ -237,6 +241,10 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			o.err = err
 		}
 	}
+	if errors.Is(o.err, errGone) && !f.gone(ctx, o.callback.IntegrationID) {
+		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
+		return
+	}
 	if o.err != nil {
 		f.Metrics.Unreadable.Inc()
 		f.Log.Warn("webhook kept as unreadable", "integration_id", o.callback.IntegrationID, "reason", o.err)
@@ -252,6 +260,18 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 	if err := o.message.Ack(); err != nil {
 		f.Log.Debug("webhook not acknowledged; it comes again and changes nothing", "error", err)
 	}
+}
+
+// gone tells whether the records say so, too. An integration that was made a moment ago on another node, or whose
+// credentials cannot be opened here, is not gone, and its webhooks are for somebody else, or for later.
+func (f *Folder) gone(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), foldTime)
+	defer cancel()
+	deleted, err := f.Records.IntegrationDeleted(ctx, id)
+	if err == nil && !deleted {
+		f.Log.Debug("webhook of an integration that is not known here yet; it comes again", "integration_id", id)
+	}
+	return err == nil && deleted
 }
 
 // session pauses an integration whose account says that it cannot send, and lifts such a pause when it can again.
