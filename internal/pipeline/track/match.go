@@ -37,6 +37,16 @@ type evidence struct {
 	now     time.Time
 }
 
+// covers tells whether the log was read back to before the call. Where the oldest call of a batch is too far back, the
+// younger ones need not be.
+func (e *evidence) covers(l *pipeline.Lost) bool {
+	if e.whole || !e.sorted || len(e.entries) == 0 {
+		return e.whole
+	}
+	oldest := e.entries[len(e.entries)-1].At
+	return !oldest.IsZero() && oldest.Before(l.From.Add(-findSkew))
+}
+
 // judge says what became of a lost delivery whose content has this fingerprint, and why it cannot where it cannot.
 func (e *evidence) judge(l *pipeline.Lost, mark string) pipeline.Finding {
 	f := pipeline.Finding{Lost: *l}
@@ -44,7 +54,7 @@ func (e *evidence) judge(l *pipeline.Lost, mark string) pipeline.Finding {
 	case mark == "":
 		f.Detail = "its content cannot be known again"
 		return f
-	case !e.whole:
+	case !e.covers(l):
 		f.Detail = "the provider's log since then is too long to be read"
 		return f
 	}

@@ -75,6 +75,7 @@ func TestJudge(t *testing.T) {
 		"nothing shows what the ids are":                      {scene(soon, ours).blind(), "", ""},
 		"nothing has shown it for long":                       {scene(late, ours).blind(), peal.Sent, ""},
 		"the log was too long":                                {scene(soon, ours).cut(), "", ""},
+		"the log was too long for others":                     {scene(soon, ours).cutLater(), peal.Sent, "5"},
 		"not there yet":                                       {scene(soon), "", ""},
 		"not there after all":                                 {scene(late), peal.Queued, ""},
 		"not there, others to that number are known":          {scene(late, with(ours, func(x *provider.LogEntry) { x.Print = "bye" })).ours("5"), peal.Queued, ""},
@@ -141,7 +142,15 @@ func (e *evidence) shuffled() *evidence {
 	return e
 }
 
+// cut is a log that could not be read back to the call.
 func (e *evidence) cut() *evidence {
+	e.whole, e.entries = false, e.entries[:len(e.entries)-1]
+	return e
+}
+
+// cutLater is one that was read back to this call, but not to the oldest of its batch.
+func (e *evidence) cutLater() *evidence {
 	e.whole = false
+	e.entries[len(e.entries)-1].At = call.from.Add(-2 * findSkew)
 	return e
 }
