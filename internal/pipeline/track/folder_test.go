@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline/track"
 	"peal/internal/store"
 )
 
@@ -72,6 +74,34 @@ func TestWebhooksAreFolded(t *testing.T) {
 	}
 	if n := b.value(b.metrics.Moved.WithLabelValues(b.in.ID, "read")); n != 3 {
 		t.Errorf("%v are counted as read, want 3", n)
+	}
+}
+
+// lateToKnow are integrations that another node has made: this one does not see them when it first looks.
+type lateToKnow struct {
+	track.Integrations
+	looks atomic.Int32
+}
+
+func (l *lateToKnow) ByID(id string) *peal.Integration {
+	if l.looks.Add(1) == 1 {
+		return nil
+	}
+	return l.Integrations.ByID(id)
+}
+
+// TestAWebhookOfAnIntegrationNotKnownYet comes again, and is not set aside.
+func TestAWebhookOfAnIntegrationNotKnownYet(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := b.sent(b.in, 0)
+	f := b.folder()
+	f.Integrations = &lateToKnow{Integrations: f.Integrations}
+	b.tell(b.in, fact{ID: "m-" + d.ID, Status: peal.Read, At: time.Now()})
+	b.run(f)
+	b.reaches(peal.Read, d)
+	if n := b.value(b.metrics.Unreadable); n != 0 {
+		t.Errorf("%v are counted as unreadable", n)
 	}
 }
 
