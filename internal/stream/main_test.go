@@ -32,7 +32,7 @@ func (m withCluster) Run() int {
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(withCluster{m}, goleak.IgnoreAnyFunction(natstest.Clock))
+	goleak.VerifyTestMain(withCluster{m}, goleak.IgnoreAnyFunction(natstest.Clock), goleak.IgnoreAnyFunction(natstest.StateLoop))
 }
 
 // patience is how long a test waits for what is to come. It is long, for the machine may be busy; nothing waits it out.

@@ -44,7 +44,7 @@ func (s size) Run() int {
 
 // runColumns runs this process' column and, from the small one, the large one after it.
 func runColumns(m *testing.M) {
-	goleak.VerifyTestMain(size{m}, goleak.IgnoreAnyFunction(natstest.Clock), goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(size{m}, goleak.IgnoreAnyFunction(natstest.Clock), goleak.IgnoreAnyFunction(natstest.StateLoop), goleak.Cleanup(func(code int) {
 		if os.Getenv(columnVariable) != large && !flagGiven("test.list") && !flagGiven("test.fuzz") {
 			code = max(code, runLarge())
 		}

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,9 +120,9 @@ func TestResolve(t *testing.T) {
 		if err != nil {
 			t.Fatalf("resolve as %s: %v", as, err)
 		}
-		last := d.Timeline[len(d.Timeline)-1]
-		if last.Type != "resolved" || last.Detail != "called them" {
-			t.Errorf("resolved as %s, the timeline ends with %+v", as, last)
+		// What is to be sent again may be on its way before the answer is read.
+		if !slices.ContainsFunc(d.Timeline, func(e api.Event) bool { return e.Type == "resolved" && e.Detail == "called them" }) {
+			t.Errorf("resolved as %s, the timeline is %+v", as, d.Timeline)
 		}
 		return d
 	}
