@@ -13,6 +13,7 @@ type Content struct {
 	Contact  *Contact  `json:"contact,omitempty" doc:"A contact card"`
 	Location *Location `json:"location,omitempty" doc:"A point on the map"`
 	Poll     *Poll     `json:"poll,omitempty" doc:"A question with options"`
+	Push     *Push     `json:"push,omitempty" doc:"A notification on the user's devices. There, text is short for a push with that body"`
 
 	Mentions []string `json:"mentions,omitempty" maxItems:"50" doc:"Phone numbers (E.164) that the text mentions"`
 	ReplyTo  string   `json:"reply_to,omitempty" doc:"The provider's message id that this answers"`
@@ -73,7 +74,7 @@ func (c *Content) Kinds() []string {
 	}{
 		{"text", c.Text != nil}, {"image", c.Image != nil}, {"video", c.Video != nil}, {"document", c.Document != nil},
 		{"audio", c.Audio != nil}, {"sticker", c.Sticker != nil}, {"contact", c.Contact != nil},
-		{"location", c.Location != nil}, {"poll", c.Poll != nil},
+		{"location", c.Location != nil}, {"poll", c.Poll != nil}, {"push", c.Push != nil},
 	} {
 		if k.set {
 			kinds = append(kinds, k.name)

@@ -5,7 +5,7 @@ import "time"
 // IntegrationRequest creates an integration: a tenant's account at a provider.
 type IntegrationRequest struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
-	Kind        string            `json:"kind" enum:"wasender"`
+	Kind        string            `json:"kind" enum:"wasender,fcm,apns,webpush"`
 	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
 }
@@ -28,6 +28,8 @@ type Settings struct {
 	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
 	RetryBase      string          `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`
 	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
+	Apps           []string        `json:"apps,omitempty" maxItems:"100" doc:"fcm, apns, webpush: the app ids that it serves. Without, it serves all that no other integration names"`
+	CA             string          `json:"ca,omitempty" maxLength:"65536" doc:"Certificates (PEM) that the provider's may be signed by, beside those that the system trusts; for test systems and proxies"`
 	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for evidence, and look for it in the provider's log where the credentials allow that; hold: leave it to a person; resend: send again"`
 }
 

@@ -8,7 +8,7 @@ import (
 // NotificationRequest is the body of POST /v1/notifications, and an item of a batch.
 type NotificationRequest struct {
 	Recipient   Recipient       `json:"recipient" doc:"Who is to be reached"`
-	Channel     string          `json:"channel,omitempty" enum:"whatsapp" doc:"Send over the tenant's one integration of this channel; or name the integration"`
+	Channel     string          `json:"channel,omitempty" enum:"whatsapp,push" doc:"Send over the tenant's one integration of this channel; or name the integration"`
 	Integration string          `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
 	Content     Content         `json:"content" doc:"What to say: exactly one kind"`
 	Event       *EventRef       `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
@@ -22,10 +22,13 @@ type NotificationRequest struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty" maxLength:"255" doc:"In a batch: what the Idempotency-Key header is to a single request"`
 }
 
-// Recipient names who is to be reached: a phone number, or a user whose phone number Peal knows.
+// Recipient names who is to be reached: a phone number, a user whose phone number or devices Peal knows, or many users.
 type Recipient struct {
 	Phone  string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
 	UserID string `json:"user_id,omitempty" maxLength:"128" doc:"Your own id of the user"`
+
+	Platform string    `json:"platform,omitempty" enum:"android,ios,macos,web,windows,linux,other" doc:"Of a push: only the user's devices of this platform"`
+	Audience *Audience `json:"audience,omitempty" doc:"Of a push: many users at once"`
 }
 
 // EventRef names the event that a notification tells of.

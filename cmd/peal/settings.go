@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 		}
 		s.Limit.Burst = f.Burst
 	}
-	return s, s != api.Settings{}, nil
+	return s, !reflect.DeepEqual(s, api.Settings{}), nil
 }
 
 func durationText(d time.Duration) string {

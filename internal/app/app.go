@@ -26,6 +26,7 @@ import (
 	"peal/internal/pipeline/route"
 	"peal/internal/pipeline/send"
 	"peal/internal/pipeline/track"
+	"peal/internal/provider"
 	"peal/internal/provider/all"
 	"peal/internal/store"
 	"peal/internal/stream"
@@ -50,7 +51,9 @@ type App struct {
 	stream    *stream.Stream
 	directory *integration.Directory
 	service   *integration.Service
+	guard     *netguard.Guard
 	transport *http.Transport
+	tokens    *integration.Tokens
 	api       *httpapi.Server
 	ledger    *ledger.Ledger
 	auditor   *audit.Auditor
@@ -93,7 +96,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	if err != nil {
 		return nil, err
 	}
-	a.transport = netguard.New(networks...).Transport(netguard.Config{})
+	a.guard = netguard.New(networks...)
+	a.transport = a.guard.Transport(netguard.Config{})
+	a.tokens = &integration.Tokens{Records: a.store, Vault: v}
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
 	a.service = integration.NewService(a.directory, a.store, a.clock.Now)
 	a.service.HandTo(a.stream)
@@ -180,7 +185,7 @@ func (a *App) stages(v *vault.Vault) {
 		Records: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Retention: a.cfg.Retention, Now: a.clock.Now,
 	})
 	a.send = send.New(send.Config{
-		Own: a.own, Integrations: a.directory, Records: a.store, Queues: a.stream, Transport: a.transport, Metrics: a.metrics, Log: a.log,
+		Own: a.own, Integrations: a.directory, Records: a.store, Queues: a.stream, Env: a.env(), Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
@@ -188,7 +193,7 @@ func (a *App) stages(v *vault.Vault) {
 		Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
-		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Transport: a.transport,
+		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Env: a.env(),
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
@@ -279,3 +284,11 @@ func (a *App) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// env is what the providers' clients have of this process.
+func (a *App) env() provider.Env {
+	return provider.Env{Transport: a.transport, Dial: a.guard.Dialer(dialTimeout).DialContext, Tokens: a.tokens}
+}
+
+// dialTimeout is how long resolving and connecting may take for clients that keep connections of their own.
+const dialTimeout = 5 * time.Second

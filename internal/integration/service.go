@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -200,7 +201,7 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 		return nil, err
 	}
 	// What no client can be made of is refused now, not when something is to be sent.
-	client, err := kind.Open(in, offline{})
+	client, err := kind.Open(in, provider.Env{Transport: offline{}, Dial: noDial})
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +220,10 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 type offline struct{}
 
 func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("this client is not for calls")
+}
+
+func noDial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.New("this client is not for calls")
 }
 

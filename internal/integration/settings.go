@@ -42,6 +42,7 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	in.MaxAttempts = orDefault(s.MaxAttempts, defaultAttempts)
 	in.RetryBase = c.duration("settings.retry_base", s.RetryBase, defaultRetryBase, 100*time.Millisecond, time.Hour)
 	in.RetryCap = c.duration("settings.retry_cap", s.RetryCap, defaultRetryCap, in.RetryBase, 24*time.Hour)
+	in.Apps, in.CA = s.Apps, s.CA
 	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
 	if len(c.fields) > 0 {
 		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}

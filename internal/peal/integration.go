@@ -61,6 +61,8 @@ type Integration struct {
 	RetryBase      time.Duration
 	RetryCap       time.Duration
 	OnUnknown      OnUnknown
+	Apps           []string // app ids that it serves; none: all that no other integration names
+	CA             string   // certificates in PEM, trusted beside the system's
 
 	Pause     *Pause
 	CreatedAt time.Time

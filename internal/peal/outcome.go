@@ -26,7 +26,12 @@ type Outcome struct {
 	RetryAfter time.Duration // the provider's wish; 0 when it had none
 	Took       time.Duration // how long the call took
 	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
+	Quiet      string        // for ClassThrottled: whom alone it concerns, one of the client's groups or QuietRecipient; empty: all
+	Device     DeviceWord    // what it says of the device
 }
+
+// QuietRecipient is the Outcome.Quiet that concerns the recipient of the message alone.
+const QuietRecipient = "recipient"
 
 // CodeInterrupted is the code of an attempt that ended with its process.
 const CodeInterrupted = "interrupted"

@@ -33,11 +33,28 @@ type Key struct {
 	Disabled  bool // the tenant is
 }
 
+// UserKey signs the tokens that a tenant's backend gives to its users.
+type UserKey struct {
+	ID        string
+	TenantID  string
+	Name      string
+	Algorithm string // HS256 or EdDSA
+	PublicKey []byte // of EdDSA
+	Secret    []byte // of HS256, sealed
+	CreatedAt time.Time
+	RevokedAt time.Time
+	Disabled  bool // the tenant is
+}
+
 // User is a person the tenant wants to reach.
 type User struct {
-	ID        string
-	Phone     string
-	UpdatedAt time.Time
+	ID         string
+	Phone      string
+	Email      string
+	Locale     string // BCP 47
+	TimeZone   string // IANA
+	Attributes json.RawMessage
+	UpdatedAt  time.Time
 }
 
 // SealedIntegration is an integration as it is kept: its secrets sealed.

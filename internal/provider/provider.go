@@ -7,6 +7,8 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
+	"net"
 	"net/http"
 	"time"
 
@@ -27,14 +29,56 @@ type Kind interface {
 	// CheckContent says which fields of a content the provider cannot take; nil when it takes it.
 	// Paths are relative to the content.
 	CheckContent(c *api.Content) []peal.Field
-	// Open makes a client of one account. It does not call out. The transport is the one that all clients share and
-	// guards the network.
-	Open(in *peal.Integration, transport http.RoundTripper) (Client, error)
+	// Open makes a client of one account. It does not call out.
+	Open(in *peal.Integration, env Env) (Client, error)
 	// ParseWebhook understands a webhook's body. What it does not know it leaves out; an error means that the body
 	// is not what the provider sends at all. It must never panic.
 	ParseWebhook(header http.Header, body []byte) ([]Fact, error)
 	// CheckWebhook tells in constant time whether a webhook carries the integration's secret.
 	CheckWebhook(in *peal.Integration, header http.Header, body []byte) bool
+}
+
+// Env is what a client has of the process that it runs in.
+type Env struct {
+	// Transport is the one that all clients share. It guards the network, and follows no redirect.
+	Transport http.RoundTripper
+	// Dial is the same guard for clients that keep connections of their own. A proxy is not dialed through.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Tokens are shared by the nodes.
+	Tokens Tokens
+}
+
+// Tokens are short-lived credentials that providers want made rarely, whatever the number of nodes: the nodes share them.
+type Tokens interface {
+	// SwapToken puts a token in the place of the one of that name that was made at old (zero: there is none), unless
+	// another node was faster. It gives the one that stands now. With a next that is zero it only reads.
+	SwapToken(ctx context.Context, name string, old time.Time, next Token) (Token, error)
+}
+
+// Token is a short-lived credential.
+type Token struct {
+	Value  string
+	MadeAt time.Time // to the microsecond
+}
+
+// PushKind is a Kind that reaches devices.
+type PushKind interface {
+	Kind
+	// Devices are the kinds of devices that it reaches.
+	Devices() []peal.DeviceKind
+	// CheckDevice says what is wrong with a device that is to be registered; nil when nothing is. Paths are relative to
+	// the request that registers it.
+	CheckDevice(d *peal.Device) []peal.Field
+}
+
+// Maker is a Kind that makes credentials which a new integration was not given, such as a pair of keys.
+type Maker interface {
+	MakeCredentials(given map[string]string) error
+}
+
+// Publisher is a Kind of which clients have to know something that is no secret, such as a public key.
+type Publisher interface {
+	Public(in *peal.Integration) map[string]string
 }
 
 // Credential is one secret of an integration.
@@ -63,8 +107,11 @@ type Defaults struct {
 // Message is what a client is to send.
 type Message struct {
 	DeliveryID string
-	To         string // E.164 without spaces, with +
+	To         string // E.164 without spaces, with +; of a push, the device's id
 	Content    api.Content
+	Device     *peal.Device // of a push
+	Priority   peal.Priority
+	ExpiresAt  time.Time // worthless from then on; zero: never
 }
 
 // Client is one account at a provider, safe for concurrent use.
@@ -79,6 +126,29 @@ type Client interface {
 	Probe(ctx context.Context) Health
 	// Close lets go of idle connections.
 	Close()
+}
+
+// Grouper is a Client of which a provider may slow down a part: an outcome's Quiet names the group.
+type Grouper interface {
+	// Groups are those that a message belongs to.
+	Groups(m *Message) []string
+}
+
+// Previewer is a Client that shows what it would send, without sending it. There is no secret in it.
+type Previewer interface {
+	Preview(m *Message) (Preview, error)
+}
+
+// Preview is a request as it would be made.
+type Preview struct {
+	URL    string
+	Header map[string]string
+	Body   json.RawMessage // before encryption, where the provider wants it encrypted
+}
+
+// Validator is a Client whose provider says whether it would take a message, and shows it to nobody.
+type Validator interface {
+	Validate(ctx context.Context, m *Message) peal.Outcome
 }
 
 // LogReader is a Client whose account keeps a log of what it sent. It is for messages whose send was not answered: there

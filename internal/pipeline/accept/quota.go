@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"math"
 	"log/slog"
 	"math"
 	"sync"
@@ -154,7 +155,7 @@ func (q *Quotas) take(ctx context.Context, tenantID string, deliveries int) erro
 		if u.tokens < 1 {
 			perSecond, _ := q.share(u)
 			return &peal.Error{
-				Kind: peal.RateLimited, RetryAfter: time.Duration((1 - u.tokens) / perSecond * float64(time.Second)),
+				Kind: peal.RateLimited, RetryAfter: time.Duration(math.Ceil((1 - u.tokens) / perSecond * float64(time.Second))),
 				Message: "the tenant sends more notifications per second than it may; slow down",
 			}
 		}

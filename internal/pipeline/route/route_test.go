@@ -24,7 +24,7 @@ func (carrier) Defaults() provider.Defaults                               { retu
 func (carrier) ParseWebhook(http.Header, []byte) ([]provider.Fact, error) { return nil, nil }
 func (carrier) CheckWebhook(*peal.Integration, http.Header, []byte) bool  { return false }
 
-func (carrier) Open(*peal.Integration, http.RoundTripper) (provider.Client, error) {
+func (carrier) Open(*peal.Integration, provider.Env) (provider.Client, error) {
 	return nil, errors.New("not for calls")
 }
 

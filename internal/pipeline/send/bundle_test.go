@@ -54,7 +54,7 @@ func (c *carrier) Defaults() provider.Defaults {
 	return provider.Defaults{BaseURL: "http://carrier", OnUnknown: peal.Reconcile, MayDouble: c.mayDouble}
 }
 
-func (c *carrier) Open(*peal.Integration, http.RoundTripper) (provider.Client, error) { return c, nil }
+func (c *carrier) Open(*peal.Integration, provider.Env) (provider.Client, error) { return c, nil }
 
 func (c *carrier) ParseWebhook(http.Header, []byte) ([]provider.Fact, error) { return nil, nil }
 
@@ -176,7 +176,7 @@ func unlimited() api.Settings {
 func (b *bundle) run() (stop func()) {
 	b.Helper()
 	s := send.New(send.Config{
-		Own: b.own, Integrations: b.service, Records: b.records, Queues: b.queues, Transport: http.DefaultTransport, Metrics: metrics.New(),
+		Own: b.own, Integrations: b.service, Records: b.records, Queues: b.queues, Env: provider.Env{Transport: http.DefaultTransport}, Metrics: metrics.New(),
 		Log: slog.New(slog.DiscardHandler), Jitter: b.jitter, ProbeEvery: 50 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

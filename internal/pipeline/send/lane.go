@@ -213,7 +213,7 @@ func (l *lane) client(in *peal.Integration) (provider.Client, error) {
 	if !ok {
 		return nil, peal.Errorf(peal.Internal, "no provider %q", in.Kind)
 	}
-	return kind.Open(in, l.cfg.Transport)
+	return kind.Open(in, l.cfg.Env)
 }
 
 // serve works on the queue until something changes, or the queue has to be opened anew.

@@ -3,7 +3,6 @@ package send
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,7 +53,7 @@ type Config struct {
 	Integrations Integrations
 	Records      Records
 	Queues       Queues
-	Transport    http.RoundTripper
+	Env          provider.Env
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time // default time.Now

@@ -65,7 +65,7 @@ func (c *carrier) Defaults() provider.Defaults {
 	}
 }
 
-func (c *carrier) Open(*peal.Integration, http.RoundTripper) (provider.Client, error) { return c, nil }
+func (c *carrier) Open(*peal.Integration, provider.Env) (provider.Client, error) { return c, nil }
 
 func (c *carrier) CheckWebhook(in *peal.Integration, h http.Header, _ []byte) bool {
 	return h.Get("X-Secret") == in.Credentials["secret"]

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +51,7 @@ type CheckerConfig struct {
 	Lost         Lost
 	Jobs         Jobs
 	Folder       *Folder
-	Transport    http.RoundTripper
+	Env          provider.Env
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time
@@ -238,7 +237,7 @@ func (c *Checker) nothingParked(ctx context.Context, id string) bool {
 // answer that says so; what was not looked up then stays due.
 func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeline.Unkeyed) bool {
 	kind, _ := c.Integrations.Kind(in.Kind)
-	client, err := kind.Open(in, c.Transport)
+	client, err := kind.Open(in, c.Env)
 	if err != nil {
 		c.Log.Warn("look-ups not made", "integration_id", in.ID, "error", err)
 		return false

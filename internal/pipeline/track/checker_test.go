@@ -16,7 +16,7 @@ import (
 
 func (b *bundle) checker(f *track.Folder, change ...func(*track.CheckerConfig)) *track.Checker {
 	cfg := track.CheckerConfig{
-		Integrations: b.service, Checks: b.store, Lost: b.store, Jobs: b.stream, Folder: f, Transport: http.DefaultTransport, Metrics: b.metrics,
+		Integrations: b.service, Checks: b.store, Lost: b.store, Jobs: b.stream, Folder: f, Env: provider.Env{Transport: http.DefaultTransport}, Metrics: b.metrics,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 	for _, f := range change {

@@ -126,7 +126,7 @@ func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provi
 			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
 		}
 	}()
-	client, err := kind.Open(in, c.Transport)
+	client, err := kind.Open(in, c.Env)
 	if err != nil {
 		return nil, err
 	}

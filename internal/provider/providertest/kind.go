@@ -2,12 +2,12 @@ package providertest
 
 import (
 	"errors"
-	"net/http"
 	"net/url"
 	"testing"
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 func testKind(t *testing.T, s *Suite) {
@@ -63,7 +63,7 @@ func testOpen(t *testing.T, s *Suite) {
 	rt := transport()
 	refused := func(what string, in *peal.Integration) {
 		t.Helper()
-		_, err := s.Kind.Open(in, rt)
+		_, err := s.Kind.Open(in, provider.Env{Transport: rt})
 		var e *peal.Error
 		if !errors.As(err, &e) || e.Kind != peal.Invalid {
 			t.Errorf("%s: got %v, want a *peal.Error of kind %s", what, err, peal.Invalid)
@@ -77,7 +77,7 @@ func testOpen(t *testing.T, s *Suite) {
 	in := s.Integration("https://provider.invalid")
 	in.Credentials = nil
 	refused("no credentials", in)
-	if _, err := s.Kind.Open(s.Integration("https://provider.invalid"), http.RoundTripper(nil)); err == nil {
+	if _, err := s.Kind.Open(s.Integration("https://provider.invalid"), provider.Env{}); err == nil {
 		t.Error("opened without a transport, which would go around the guard")
 	}
 }

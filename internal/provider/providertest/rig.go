@@ -67,7 +67,7 @@ func transport() *http.Transport {
 
 func (s *Suite) open(t *testing.T, in *peal.Integration, rt http.RoundTripper) provider.Client {
 	t.Helper()
-	c, err := s.Kind.Open(in, rt)
+	c, err := s.Kind.Open(in, provider.Env{Transport: rt})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

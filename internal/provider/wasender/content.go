@@ -58,6 +58,9 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 		k.location(c.Location)
 	case c.Poll != nil:
 		k.poll(c.Poll)
+	default:
+		k.add(c.Kinds()[0], "unsupported", "WhatsApp has no such content; give one of text, image, video, document, audio, sticker, contact, location and poll")
+		return k.fields
 	}
 	k.refine(c)
 	return k.fields

@@ -39,7 +39,7 @@ func open(t testing.TB, h http.HandlerFunc) *client {
 
 func openAt(t testing.TB, baseURL string, rt http.RoundTripper) *client {
 	t.Helper()
-	c, err := Kind{}.Open(testIntegration(baseURL), rt)
+	c, err := Kind{}.Open(testIntegration(baseURL), provider.Env{Transport: rt})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package wasender
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -52,8 +51,8 @@ func (Kind) Defaults() provider.Defaults {
 }
 
 // Open makes a client of one session. It fails with a *peal.Error of kind Invalid when the settings cannot work.
-func (Kind) Open(in *peal.Integration, transport http.RoundTripper) (provider.Client, error) {
-	if transport == nil {
+func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error) {
+	if env.Transport == nil {
 		return nil, peal.Errorf(peal.Internal, "wasender: no transport")
 	}
 	base, err := parseBase(in.BaseURL)
@@ -73,7 +72,7 @@ func (Kind) Open(in *peal.Integration, transport http.RoundTripper) (provider.Cl
 	case (token == "") != (session == ""):
 		return nil, invalid("credentials."+cmp.Or(missing(token, accountToken), sessionID), "give personal_access_token and session_id, or neither")
 	}
-	return newClient(in, base, transport), nil
+	return newClient(in, base, env.Transport), nil
 }
 
 // missing is the name of what has no value.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 func TestOpenRefusesBadSettings(t *testing.T) {
@@ -26,7 +27,7 @@ func TestOpenRefusesBadSettings(t *testing.T) {
 	} {
 		in := testIntegration(c.base)
 		in.Credentials[apiKey] = c.key
-		_, err := Kind{}.Open(in, http.DefaultTransport)
+		_, err := Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport})
 		var e *peal.Error
 		if !errors.As(err, &e) || e.Kind != peal.Invalid || len(e.Fields) != 1 || e.Fields[0].Path != c.path {
 			t.Errorf("%s: got %v", name, err)
@@ -34,7 +35,7 @@ func TestOpenRefusesBadSettings(t *testing.T) {
 			t.Errorf("%s: the error names the key", name)
 		}
 	}
-	if _, err := (Kind{}).Open(testIntegration("https://example.com"), nil); err == nil {
+	if _, err := (Kind{}).Open(testIntegration("https://example.com"), provider.Env{}); err == nil {
 		t.Error("a client without a transport is opened")
 	}
 }

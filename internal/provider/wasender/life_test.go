@@ -77,7 +77,7 @@ func setup(t *testing.T, script emulator.Script) (*emulator.Server, provider.Cli
 	}
 	rt := netguard.New(netip.MustParsePrefix("127.0.0.0/8")).Transport(netguard.Config{})
 	t.Cleanup(rt.CloseIdleConnections)
-	c, err := wasender.Kind{}.Open(h.in, rt)
+	c, err := wasender.Kind{}.Open(h.in, provider.Env{Transport: rt})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func openAccount(t *testing.T, answer string) *client {
 	t.Helper()
 	in := testIntegration("http://log.test/api")
 	in.Credentials[accountToken], in.Credentials[sessionID] = testToken, "501"
-	c, err := Kind{}.Open(in, logServer(func(r *http.Request) string {
+	c, err := Kind{}.Open(in, logEnv(func(r *http.Request) string {
 		if r.Method != http.MethodGet || r.URL.Path != "/api/whatsapp-sessions/501/message-logs" ||
 			r.URL.Query().Get("page") != "2" || r.Header.Get("Authorization") != "Bearer "+testToken {
 			t.Errorf("got %s %s", r.Method, r.URL)
@@ -34,6 +34,9 @@ func openAccount(t *testing.T, answer string) *client {
 	}
 	return c.(*client)
 }
+
+// logEnv is that of a client whose every request is answered by the function.
+func logEnv(answer logServer) provider.Env { return provider.Env{Transport: answer} }
 
 // logServer answers every request by the function, with status 200.
 type logServer func(*http.Request) string
@@ -161,7 +164,7 @@ func TestOpenWithTheAccount(t *testing.T) {
 	} {
 		in := testIntegration("http://log.test/api")
 		in.Credentials[accountToken], in.Credentials[sessionID] = c.token, c.session
-		_, err := Kind{}.Open(in, http.DefaultTransport)
+		_, err := Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport})
 		var e *peal.Error
 		switch {
 		case c.wrong == "" && err != nil:
@@ -180,7 +183,7 @@ func FuzzReadLog(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		in := testIntegration("http://log.test/api")
 		in.Credentials[accountToken], in.Credentials[sessionID] = testToken, "501"
-		c, err := Kind{}.Open(in, logServer(func(*http.Request) string { return body }))
+		c, err := Kind{}.Open(in, logEnv(func(*http.Request) string { return body }))
 		if err != nil {
 			t.Fatal(err)
 		}

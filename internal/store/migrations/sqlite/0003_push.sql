@@ -1,0 +1,63 @@
+-- +goose Up
+ALTER TABLE users ADD COLUMN email TEXT;
+ALTER TABLE users ADD COLUMN locale TEXT;
+ALTER TABLE users ADD COLUMN time_zone TEXT;
+ALTER TABLE users ADD COLUMN attributes TEXT; -- JSON object
+
+-- Installations of apps, and browsers. One stands for one address: whoever states an address has it.
+CREATE TABLE devices (
+    tenant_id      TEXT NOT NULL,
+    device_id      TEXT NOT NULL, -- the installation's id, which the app makes
+    user_id        TEXT NOT NULL,
+    kind           TEXT NOT NULL,
+    address        TEXT NOT NULL, -- token, installation id at the provider, or endpoint
+    p256dh         TEXT,
+    auth           TEXT,
+    environment    TEXT,
+    app_id         TEXT,
+    platform       TEXT,
+    locale         TEXT,
+    time_zone      TEXT,
+    app_version    TEXT,
+    permission     TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    retired_reason TEXT,
+    retired_at     INTEGER,
+    created_at     INTEGER NOT NULL,
+    registered_at  INTEGER NOT NULL, -- when the address was last stated
+    seen_at        INTEGER NOT NULL,
+    ok_at          INTEGER,
+    PRIMARY KEY (tenant_id, device_id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX devices_address ON devices (tenant_id, kind, address);
+CREATE INDEX devices_user ON devices (tenant_id, user_id);
+CREATE INDEX devices_seen ON devices (kind, seen_at) WHERE state <> 'retired';
+
+-- What signs the tokens that tenants' backends give to their users.
+CREATE TABLE user_keys (
+    key_id     TEXT PRIMARY KEY,
+    tenant_id  TEXT NOT NULL REFERENCES tenants (tenant_id),
+    name       TEXT NOT NULL,
+    algorithm  TEXT NOT NULL,
+    public_key BLOB, -- of EdDSA
+    secret     BLOB, -- of HS256, sealed
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX user_keys_tenant ON user_keys (tenant_id);
+
+-- Short-lived credentials that the nodes share, sealed.
+CREATE TABLE provider_tokens (
+    name    TEXT PRIMARY KEY,
+    sealed  BLOB NOT NULL,
+    made_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- +goose Down
+DROP TABLE provider_tokens;
+DROP TABLE user_keys;
+DROP TABLE devices;
+ALTER TABLE users DROP COLUMN attributes;
+ALTER TABLE users DROP COLUMN time_zone;
+ALTER TABLE users DROP COLUMN locale;
+ALTER TABLE users DROP COLUMN email;
