@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
