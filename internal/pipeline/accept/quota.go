@@ -2,8 +2,8 @@ package accept
 
 import (
 	"context"
-	"math"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
