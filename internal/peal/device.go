@@ -43,6 +43,9 @@ const (
 	DeviceRetired DeviceState = "retired" // not sent to, until it registers again
 )
 
+// RetiredUnseen is the reason of a device that was not heard of for long.
+const RetiredUnseen = "unseen"
+
 // Environments of APNs: a token is good in one of them.
 const (
 	Production = "production"

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"peal/internal/peal"
@@ -103,47 +102,4 @@ func (s *Store) RevokeKey(ctx context.Context, tenantID, id string) error {
 		return peal.Errorf(peal.NotFound, "there is no such key")
 	}
 	return err
-}
-
-// PutUser writes the full truth about a user.
-func (s *Store) PutUser(ctx context.Context, tenantID string, u peal.User) error {
-	return s.write(ctx, func(t *tx) error {
-		return t.exec(`INSERT INTO users (tenant_id, user_id, phone, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
-			ON CONFLICT (tenant_id, user_id) DO UPDATE SET phone = excluded.phone, updated_at = excluded.updated_at`,
-			tenantID, u.ID, text(u.Phone), u.UpdatedAt.UnixMicro())
-	})
-}
-
-// User gives a tenant's user.
-func (s *Store) User(ctx context.Context, tenantID, id string) (u peal.User, err error) {
-	u.ID = id
-	err = one(ctx, s.quick, func(row scanner, u *peal.User) error {
-		return row.Scan(opt[string]{&u.Phone}, at{&u.UpdatedAt})
-	}, &u, `SELECT phone, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
-	return u, notFound(err, "user")
-}
-
-// UserPhone gives a user's phone number; empty when there is no such user, or none is known.
-func (s *Store) UserPhone(ctx context.Context, tenantID, id string) (string, error) {
-	u, err := s.User(ctx, tenantID, id)
-	if peal.KindOf(err) == peal.NotFound {
-		return "", nil
-	}
-	return u.Phone, err
-}
-
-// DeleteUser forgets a user; what was accepted for them stays.
-func (s *Store) DeleteUser(ctx context.Context, tenantID, id string) error {
-	var n int64
-	err := s.write(ctx, func(t *tx) (err error) {
-		n, err = t.affect(`DELETE FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("delete user: %w", err)
-	}
-	if n == 0 {
-		return peal.Errorf(peal.NotFound, "there is no such user")
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,10 +108,14 @@ func keys(b *bundle) {
 
 func users(b *bundle) {
 	at := b.clock.now()
-	b.ok(b.PutUser(b.Context(), "a", peal.User{ID: "u", Phone: "+14155550100", UpdatedAt: at}))
+	want := peal.User{
+		ID: "u", Phone: "+14155550100", Email: "u@example.com", Locale: "en-IN", TimeZone: "Asia/Kolkata",
+		Attributes: json.RawMessage(`{"plan":"gold","since":2019}`), UpdatedAt: at,
+	}
+	b.ok(b.PutUser(b.Context(), "a", want))
 	got, err := b.User(b.Context(), "a", "u")
 	b.ok(err)
-	b.same("user", got, peal.User{ID: "u", Phone: "+14155550100", UpdatedAt: at})
+	b.same("user", got, want)
 	b.ok(b.PutUser(b.Context(), "a", peal.User{ID: "u", UpdatedAt: at.Add(time.Second)})) // the full truth: no phone any more
 	got, err = b.User(b.Context(), "a", "u")
 	b.ok(err)

@@ -118,6 +118,7 @@ type Store interface {
 	Reconciler
 	Log
 	Register
+	Devices
 	Keeper
 	Leases
 	Auditor
@@ -142,7 +143,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
-		{"integrations", integrationCases()}, {"isolation", isolationCases()},
+		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 	} {
