@@ -106,7 +106,7 @@ type UserKey struct {
 	ID        string     `json:"id" doc:"The token's kid"`
 	Name      string     `json:"name"`
 	Algorithm string     `json:"algorithm"`
-	Secret    string     `json:"secret,omitempty" doc:"HS256: what to sign with, base64url; shown once"`
+	Secret    string     `json:"secret,omitempty" doc:"HS256: what to sign with, the text as it is; shown once"`
 	CreatedAt time.Time  `json:"created_at"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 }
@@ -143,7 +143,7 @@ type ReceiptResult struct {
 
 // ClientConfig is the answer of GET /v1/client: what an app has to know.
 type ClientConfig struct {
-	UserID  string          `json:"user_id"`
+	UserID  string          `json:"user_id,omitempty" doc:"Whom the user token is of; absent for an API key"`
 	WebPush []WebPushConfig `json:"web_push" doc:"A browser subscribes with the public key of its app"`
 }
 

@@ -1,12 +1,16 @@
 package api
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
-// Scopes of an API key. Admin includes the other two.
+// Scopes of an API key. Admin includes the others.
 const (
-	ScopeSend  = "send"  // accept and cancel notifications, keep users
-	ScopeRead  = "read"  // look at notifications, deliveries, dead letters
-	ScopeAdmin = "admin" // integrations, keys, dead letters
+	ScopeSend    = "send"    // accept and cancel notifications, keep users
+	ScopeRead    = "read"    // look at notifications, deliveries, dead letters, devices
+	ScopeDevices = "devices" // keep users' devices, report receipts for them
+	ScopeAdmin   = "admin"   // integrations, keys, dead letters
 )
 
 // TenantHeader names the tenant that an operator's request is for.
@@ -48,7 +52,7 @@ type TenantList struct {
 // KeyRequest creates an API key.
 type KeyRequest struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"128"`
-	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"3" enum:"send,read,admin"`
+	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"4" enum:"send,read,devices,admin"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
@@ -70,12 +74,20 @@ type KeyList struct {
 
 // UserRequest is the body of PUT /v1/users/{id}: the full truth about a user.
 type UserRequest struct {
-	Phone string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
+	Phone      string          `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
+	Email      string          `json:"email,omitempty" maxLength:"254" example:"raju@example.com"`
+	Locale     string          `json:"locale,omitempty" maxLength:"35" doc:"BCP 47" example:"en-IN"`
+	TimeZone   string          `json:"time_zone,omitempty" maxLength:"64" doc:"IANA" example:"Asia/Kolkata"`
+	Attributes json.RawMessage `json:"attributes,omitempty" doc:"An object of yours, up to 8 KB"`
 }
 
 // User is a person the tenant wants to reach, named by the tenant's own id.
 type User struct {
-	ID        string    `json:"id"`
-	Phone     string    `json:"phone,omitempty"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID         string          `json:"id"`
+	Phone      string          `json:"phone,omitempty"`
+	Email      string          `json:"email,omitempty"`
+	Locale     string          `json:"locale,omitempty"`
+	TimeZone   string          `json:"time_zone,omitempty"`
+	Attributes json.RawMessage `json:"attributes,omitempty"`
+	UpdatedAt  time.Time       `json:"updated_at"`
 }

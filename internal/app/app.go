@@ -211,6 +211,7 @@ func (a *App) stages(v *vault.Vault) {
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Devices: a.store, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,

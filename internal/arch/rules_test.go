@@ -16,7 +16,7 @@ func rows() [][]string {
 			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard", "internal/store/pgtest", "internal/stream/natstest",
 			"internal/metrics", "internal/arch", "internal/clock", "internal/backup",
 		},
-		{"client", "internal/pipeline", "internal/provider"},
+		{"client", "internal/pipeline", "internal/provider", "internal/usertoken"},
 		{"internal/pipeline/*", "internal/integration", "internal/lease"},
 		{"internal/store", "internal/stream", "internal/provider/*", "internal/httpapi"},
 		{"internal/provider/all", "internal/store/storetest", "internal/stream/natstest", "internal/provider/providertest"},

@@ -19,6 +19,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/usertoken"
 )
 
 const (
@@ -30,6 +31,7 @@ const (
 // principal is who a request comes from.
 type principal struct {
 	tenantID string // empty for an operator's request that is for no tenant
+	userID   string // of a user token: it is for this user alone
 	operator bool
 	scopes   []string
 	expires  time.Time // the key's end; zero for never
@@ -39,6 +41,7 @@ type principal struct {
 type authenticator struct {
 	keys     Keys
 	tenants  Tenants
+	users    *usertoken.Verifier
 	now      func() time.Time
 	operator [sha256.Size]byte
 
@@ -53,7 +56,7 @@ type remembered struct {
 
 func newAuthenticator(cfg Config) *authenticator {
 	return &authenticator{
-		keys: cfg.Keys, tenants: cfg.Tenants, now: cfg.Now, operator: sha256.Sum256([]byte(cfg.OperatorKey)),
+		keys: cfg.Keys, tenants: cfg.Tenants, users: usertoken.New(cfg.UserKeys, cfg.Vault, cfg.Now), now: cfg.Now, operator: sha256.Sum256([]byte(cfg.OperatorKey)),
 		known: map[[sha256.Size]byte]remembered{},
 	}
 }
@@ -81,6 +84,9 @@ func (a *authenticator) authenticate(ctx context.Context, authorization string) 
 	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
 		return principal{operator: true, scopes: []string{api.ScopeAdmin}}, nil
 	}
+	if usertoken.Looks(token) {
+		return a.user(ctx, token)
+	}
 	p, ok := a.recall(hash)
 	if !ok {
 		var err error
@@ -90,6 +96,18 @@ func (a *authenticator) authenticate(ctx context.Context, authorization string) 
 		a.remember(hash, p)
 	}
 	return p, nil
+}
+
+// user tells whom a user token speaks for.
+func (a *authenticator) user(ctx context.Context, token string) (principal, error) {
+	u, err := a.users.Verify(ctx, token)
+	if refused, ok := errors.AsType[*usertoken.Refusal](err); ok {
+		return principal{}, newProblem(api.CodeUnauthorized, refused.Reason)
+	}
+	if errors.Is(err, usertoken.ErrDisabled) {
+		return principal{}, newProblem(api.CodeTenantDisabled, "")
+	}
+	return principal{tenantID: u.TenantID, userID: u.ID}, err
 }
 
 // forTenant is the principal as it asks for the tenant that it names, if it may.
@@ -166,6 +184,7 @@ func (a *authenticator) forget() {
 	a.mu.Lock()
 	clear(a.known)
 	a.mu.Unlock()
+	a.users.Forget()
 }
 
 // may tells whether the principal has a scope; admin has all.
@@ -173,21 +192,41 @@ func (p *principal) may(scope string) bool {
 	return slices.Contains(p.scopes, scope) || slices.Contains(p.scopes, api.ScopeAdmin)
 }
 
-// tenant is the one that a request is for, if its key has the scope.
+// tenant is the one that a request is for, if its key has the scope. A user token has none.
 func (s *Server) tenant(ctx context.Context, scope string) (string, error) {
+	p, err := s.principal(ctx)
+	if err == nil && !p.may(scope) {
+		err = newProblem(api.CodeForbidden, "it needs a key with the scope "+scope)
+	}
+	if err != nil {
+		return "", s.fail(ctx, err)
+	}
+	return p.tenantID, nil
+}
+
+// client is the tenant that a request is for, and the user, if it comes from an app of that user's; else it needs a key with
+// the scope.
+func (s *Server) client(ctx context.Context, scope string) (tenantID, userID string, err error) {
+	p, err := s.principal(ctx)
+	if err == nil && p.userID == "" && !p.may(scope) {
+		err = newProblem(api.CodeForbidden, "it needs a user token, or a key with the scope "+scope)
+	}
+	if err != nil {
+		return "", "", s.fail(ctx, err)
+	}
+	return p.tenantID, p.userID, nil
+}
+
+// principal is who a request comes from, for the tenant that it is for.
+func (s *Server) principal(ctx context.Context) (principal, error) {
 	p, err := s.who(ctx)
 	if err == nil {
 		p, err = s.auth.forTenant(ctx, p, headersOf(ctx).Get(api.TenantHeader))
 	}
-	switch {
-	case err != nil:
-		return "", s.fail(ctx, err)
-	case p.tenantID == "":
-		return "", s.fail(ctx, newProblem(api.CodeForbidden, "an operator's request needs the header "+api.TenantHeader+" that names the tenant"))
-	case !p.may(scope):
-		return "", s.fail(ctx, newProblem(api.CodeForbidden, "it needs a key with the scope "+scope))
+	if err == nil && p.tenantID == "" {
+		err = newProblem(api.CodeForbidden, "an operator's request needs the header "+api.TenantHeader+" that names the tenant")
 	}
-	return p.tenantID, nil
+	return p, err
 }
 
 // operator fails unless the request carries the operator's key.

@@ -19,6 +19,7 @@ import (
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/pipeline/accept"
+	"peal/internal/provider"
 )
 
 // Accepter takes notifications in.
@@ -83,6 +84,33 @@ type Users interface {
 	DeleteUser(ctx context.Context, tenantID, id string) error
 }
 
+// Devices are the installations of users.
+type Devices interface {
+	PutDevice(ctx context.Context, d peal.Device) (peal.Device, error)
+	UserDevices(ctx context.Context, tenantID, userID string) ([]peal.Device, error)
+	DeleteDevice(ctx context.Context, tenantID, userID, id string) error
+	DevicesSeen(ctx context.Context, tenantID string, ids []string, when time.Time) error
+}
+
+// UserKeys sign the tokens of users.
+type UserKeys interface {
+	CreateUserKey(ctx context.Context, k peal.UserKey) error
+	UserKey(ctx context.Context, id string) (peal.UserKey, error)
+	UserKeys(ctx context.Context, tenantID string) ([]peal.UserKey, error)
+	RevokeUserKey(ctx context.Context, tenantID, id string) error
+}
+
+// Vault seals what users' tokens are signed with.
+type Vault interface {
+	Seal(plain []byte, belongs string) []byte
+	Open(sealed []byte, belongs string) ([]byte, error)
+}
+
+// Evidence moves deliveries by what clients report.
+type Evidence interface {
+	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
+}
+
 // Door takes webhooks in.
 type Door interface {
 	Known(kind, token string) bool
@@ -107,6 +135,11 @@ type Config struct {
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
+	Devices      Devices
+	UserKeys     UserKeys
+	Evidence     Evidence
+	Vault        Vault
+	Kinds        []provider.Kind // of providers, to check devices by
 	Audit        Auditor
 	Integrations *integration.Service
 	Door         Door
@@ -184,6 +217,9 @@ func New(cfg Config) *Server {
 	s.deadLetters()
 	s.integrations()
 	s.users()
+	s.devices()
+	s.receipts()
+	s.userKeys()
 	s.keys()
 	s.tenants()
 	s.audit()
@@ -201,9 +237,10 @@ func (s *Server) openAPI() huma.Config {
 		"`Authorization: Bearer peal_…`. Errors are `application/problem+json`; decide by their `code`."
 	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[problem](), reflect.TypeFor[api.Problem]())
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
+		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
+		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Integrations", "API keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

@@ -45,6 +45,9 @@ const CodeRecipientLimit = "recipient_limit"
 // CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
 const CodeRestored = "restored"
 
+// CodeClient is the code of what a client reported of its delivery: its app or its browser, not a provider.
+const CodeClient = "client"
+
 // Attempt is one finished call for a delivery, to be recorded.
 type Attempt struct {
 	TenantID      string
@@ -66,11 +69,11 @@ type Attempt struct {
 type Evidence struct {
 	TenantID      string
 	IntegrationID string
-	DeliveryID    string // whose it is, where that is known: of a look-up. Then nothing else is compared
-	MessageID     string // the provider's id from its answer to the send, if the evidence carries it
-	MessageKey    string // the id that its webhooks use
-	Status        Status // Sent, Delivered, Read or Failed; empty when it only joins the two ids
-	Code          string // for Failed
-	Reason        string
+	DeliveryID    string    // whose it is, where that is known: of a look-up. Then nothing else is compared
+	MessageID     string    // the provider's id from its answer to the send, if the evidence carries it
+	MessageKey    string    // the id that its webhooks use
+	Status        Status    // Sent, Delivered, Read or Failed; empty when it only joins the two ids
+	Code          string    // for Failed; CodeClient of a client's report
+	Reason        string    // the provider's words; of a client's report what was done, such as opened
 	At            time.Time // by the provider's clock; zero when it did not say
 }

@@ -135,7 +135,8 @@ func attemptEvent(a *peal.Attempt) peal.Event {
 	}
 }
 
-// putEvent adds a fact to the timeline. Receipts stand once per status; anything else once per instant.
+// putEvent adds a fact to the timeline. Receipts stand once per status, and those of clients once per what was done;
+// anything else once per instant.
 func putEvent(t *tx, e *peal.Event) error {
 	var attempt, took any
 	if e.Attempt > 0 {
@@ -153,6 +154,9 @@ func putEvent(t *tx, e *peal.Event) error {
 }
 
 func markOf(e *peal.Event) string {
+	if e.Type == peal.EventReceipt && e.Code == peal.CodeClient {
+		return string(e.Type) + ":" + string(e.Status) + ":" + e.Detail
+	}
 	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
 		return string(e.Type) + ":" + string(e.Status)
 	}
