@@ -31,7 +31,7 @@ const (
 // Client calls one Peal server with one key. It is safe for concurrent use; make it with [New].
 type Client struct {
 	base      string
-	key       string
+	key       func(ctx context.Context) (string, error)
 	tenant    string
 	userAgent string
 	http      *http.Client
@@ -62,6 +62,17 @@ func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
 // New makes a client for the server at baseURL, such as "http://127.0.0.1:7325", that calls it with key.
 func New(baseURL, key string, opts ...Option) (*Client, error) {
+	return newClient(baseURL, func(context.Context) (string, error) { return key, nil }, opts)
+}
+
+// NewUser makes a client that speaks for one user, as an app does: with the tokens that token gives, which come from the
+// tenant's backend. It is asked before every call, at once by many: it keeps a token as long as that is good. Such a client may
+// keep the user's devices, read the [api.ClientConfig] and report receipts.
+func NewUser(baseURL string, token func(ctx context.Context) (string, error), opts ...Option) (*Client, error) {
+	return newClient(baseURL, token, opts)
+}
+
+func newClient(baseURL string, key func(ctx context.Context) (string, error), opts []Option) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("client: %q is not an http or https URL such as http://127.0.0.1:7325", baseURL)
@@ -164,8 +175,12 @@ func (c *Client) request(ctx context.Context, call call, body []byte) (*http.Req
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
+	key, err := c.key(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get the key: %w", err)
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	if c.tenant != "" {
 		req.Header.Set(api.TenantHeader, c.tenant)

@@ -71,6 +71,20 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"GET /v1/users/u1", "", func(ctx context.Context, c *Client) error { return second(c.User(ctx, "u1")) }},
 		{"DELETE /v1/users/u1", "", func(ctx context.Context, c *Client) error { return c.DeleteUser(ctx, "u1") }},
+		{"PUT /v1/users/u%201/devices/i%2F1", `{"kind":"apns","token":"0a","app_id":"com.shop"}`, func(ctx context.Context, c *Client) error {
+			return second(c.PutDevice(ctx, "u 1", "i/1", api.DeviceRequest{Kind: "apns", Token: "0a", AppID: "com.shop"}))
+		}},
+		{"GET /v1/users/u1/devices", "", func(ctx context.Context, c *Client) error { return second(c.Devices(ctx, "u1")) }},
+		{"DELETE /v1/users/u1/devices/i1", "", func(ctx context.Context, c *Client) error { return c.DeleteDevice(ctx, "u1", "i1") }},
+		{"GET /v1/client", "", func(ctx context.Context, c *Client) error { return second(c.ClientConfig(ctx)) }},
+		{"POST /v1/receipts", `{"receipts":[{"delivery_id":"d1","type":"opened"}]}`, func(ctx context.Context, c *Client) error {
+			return second(c.ReportReceipts(ctx, api.ClientReceipt{DeliveryID: "d1", Type: "opened"}))
+		}},
+		{"POST /v1/user-keys", `{"name":"k","algorithm":"HS256"}`, func(ctx context.Context, c *Client) error {
+			return second(c.CreateUserKey(ctx, api.UserKeyRequest{Name: "k", Algorithm: "HS256"}))
+		}},
+		{"GET /v1/user-keys", "", func(ctx context.Context, c *Client) error { return second(c.UserKeys(ctx)) }},
+		{"DELETE /v1/user-keys/k1", "", func(ctx context.Context, c *Client) error { return c.RevokeUserKey(ctx, "k1") }},
 		{"POST /v1/tenants", `{"name":"Acme"}`, func(ctx context.Context, c *Client) error {
 			return second(c.CreateTenant(ctx, api.TenantRequest{Name: "Acme"}))
 		}},

@@ -53,30 +53,3 @@ func (c *Client) RevokeKey(ctx context.Context, id string) error {
 	}
 	return c.drop(ctx, path)
 }
-
-// PutUser says all there is to know about a user; it makes the user when there is none.
-func (c *Client) PutUser(ctx context.Context, id string, req api.UserRequest) (*api.User, error) {
-	path, err := item("/v1/users", id)
-	if err != nil {
-		return nil, err
-	}
-	return send[api.User](ctx, c, call{method: http.MethodPut, path: path, body: req})
-}
-
-// User looks up one user.
-func (c *Client) User(ctx context.Context, id string) (*api.User, error) {
-	path, err := item("/v1/users", id)
-	if err != nil {
-		return nil, err
-	}
-	return get[api.User](ctx, c, path, nil)
-}
-
-// DeleteUser forgets a user.
-func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	path, err := item("/v1/users", id)
-	if err != nil {
-		return err
-	}
-	return c.drop(ctx, path)
-}

@@ -27,6 +27,12 @@ func needs() map[string]need {
 		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""},
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 
+		"list-devices": {api.ScopeRead, ""}, "put-device": {api.ScopeDevices, `{"kind":"fcm_token","token":"t"}`},
+		"delete-device": {api.ScopeDevices, ""}, "get-client-config": {api.ScopeDevices, ""},
+		"report-receipts": {api.ScopeDevices, `{"delivery_id":"` + nobody + `","type":"opened"}`},
+
+		"list-user-keys": {api.ScopeAdmin, ""}, "create-user-key": {api.ScopeAdmin, `{"name":"k","algorithm":"HS256"}`}, "revoke-user-key": {api.ScopeAdmin, ""},
+
 		"resolve-delivery": {api.ScopeAdmin, `{"as":"sent"}`}, "resolve-deliveries": {api.ScopeAdmin, `{"filter":{"all":true},"as":"sent"}`}, "redrive-dead-letter": {api.ScopeAdmin, ""}, "discard-dead-letter": {api.ScopeAdmin, ""},
 		"redrive-dead-letters": {api.ScopeAdmin, `{"filter":{"all":true}}`}, "discard-dead-letters": {api.ScopeAdmin, `{"filter":{"all":true}}`},
 		"create-integration": {api.ScopeAdmin, `{"name":"x","kind":"wasender","credentials":{"api_key":"k","webhook_secret":"12345678"}}`},
@@ -47,7 +53,7 @@ func TestScopes(t *testing.T) {
 	w.pause(t)
 	keys := map[string]string{
 		api.ScopeSend: w.adminKey(t, w.tenant, api.ScopeSend).Secret, api.ScopeRead: w.adminKey(t, w.tenant, api.ScopeRead).Secret,
-		api.ScopeAdmin: w.key, operator: operatorKey,
+		api.ScopeDevices: w.adminKey(t, w.tenant, api.ScopeDevices).Secret, api.ScopeAdmin: w.key, operator: operatorKey,
 	}
 	table := needs()
 	for _, o := range w.operations(t) {
@@ -57,7 +63,7 @@ func TestScopes(t *testing.T) {
 			t.Errorf("%s %s has no scope here: add it to needs", o.method, o.path)
 			continue
 		}
-		path := strings.Replace(o.path, "{id}", nobody, 1)
+		path := strings.NewReplacer("{id}", nobody, "{installation_id}", nobody).Replace(o.path)
 		for who, key := range keys {
 			a := w.do(t, o.method, path, key, n.body)
 			allowed := who == n.scope || who == api.ScopeAdmin && n.scope != operator
