@@ -61,6 +61,7 @@ type App struct {
 	folder    *track.Folder
 	checker   *track.Checker
 	retainer  *track.Retainer
+	unseen    *track.Unseen
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
@@ -112,7 +113,11 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	if err := a.directory.Reload(ctx); err != nil {
 		return nil, err
 	}
-	a.stages(v)
+	after, err := unseenAfter(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.stages(v, after)
 	return a, nil
 }
 
@@ -174,8 +179,21 @@ func records(cfg *config.Config, node string, log *slog.Logger, now func() time.
 	}
 }
 
+// unseenAfter is after how long a device that is not heard of is retired.
+func unseenAfter(cfg *config.Config) (map[peal.DeviceKind]time.Duration, error) {
+	all, err := cfg.UnseenAfter()
+	if err != nil {
+		return nil, fmt.Errorf("PEAL_DEVICE_UNSEEN: %w", err)
+	}
+	after := map[peal.DeviceKind]time.Duration{}
+	for _, kind := range peal.DeviceKinds() {
+		after[kind] = all[string(kind)]
+	}
+	return after, nil
+}
+
 // stages builds the pipeline and its doors.
-func (a *App) stages(v *vault.Vault) {
+func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.ledger = ledger.New(ledger.Config{
 		Records: a.store, Jobs: a.stream, Integrations: a.directory, Metrics: a.metrics, Log: a.log, Every: a.cfg.LedgerEvery,
 		Now: a.clock.Now,
@@ -198,6 +216,7 @@ func (a *App) stages(v *vault.Vault) {
 	})
 	a.folder.Parked = a.checker.Urge
 	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
+	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
 	accepting := func() int { return a.leases.Count(peal.RoleAccept) }
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{
 		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,

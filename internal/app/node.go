@@ -119,7 +119,8 @@ func (a *App) stagesOf() []stage {
 	}
 	if a.has(peal.RoleTrack) {
 		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"},
-			alone{a.retainer, a.leases, "retention"}, alone{a.auditor, a.leases, "audit"})
+			alone{a.retainer, a.leases, "retention"},
+			alone{a.unseen, a.leases, "devices"}, alone{a.auditor, a.leases, "audit"})
 	}
 	return all
 }

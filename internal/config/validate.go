@@ -40,6 +40,7 @@ func (c *Config) Validate() error {
 		c.validatePublicURL(),
 		c.ValidateDatabaseURL(),
 		c.validateRetention(),
+		c.validateDeviceUnseen(),
 		c.validateKeys(),
 		c.validateNetworks(),
 		c.validateNats(),
