@@ -22,7 +22,7 @@ func (KeyCmd) Help() string { return "Example:\n\n  peal key create shop --scope
 // KeyCreateCmd is `peal key create`.
 type KeyCreateCmd struct {
 	Name    string   `arg:"" help:"What it is for."`
-	Scope   []string `name:"scope" required:"" enum:"send,read,admin" placeholder:"SCOPE" help:"What it may do: send, read or admin (which includes the others); may be repeated."`
+	Scope   []string `name:"scope" required:"" enum:"send,read,devices,admin" placeholder:"SCOPE" help:"What it may do: send, read, devices or admin (which includes the others); may be repeated."`
 	Expires when     `name:"expires" placeholder:"TIME" help:"When it ends: 2027-01-31, or 8760h from now."`
 }
 

@@ -31,6 +31,9 @@ type cli struct {
 	Log         LogCmd         `cmd:"" group:"client" help:"Look at the log of deliveries."`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`
 	User        UserCmd        `cmd:"" group:"client" help:"Keep the users that notifications can name."`
+	Device      DeviceCmd      `cmd:"" group:"client" help:"Keep users' devices."`
+	UserKey     UserKeyCmd     `cmd:"" group:"client" help:"Keep the keys that sign user tokens, by which apps speak for their users."`
+	UserToken   UserTokenCmd   `cmd:"" group:"client" help:"Sign a user token, to try things out."`
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`

@@ -2,26 +2,34 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 
 	"peal/api"
 )
 
 // UserCmd is `peal user`.
 type UserCmd struct {
-	Set    UserSetCmd    `cmd:"" help:"Say all there is to know about a user; makes the user when there is none."`
-	Show   UserShowCmd   `cmd:"" help:"Show one user."`
-	Delete UserDeleteCmd `cmd:"" help:"Forget a user."`
+	Set    UserSetCmd    `cmd:"" aliases:"put" help:"Say all there is to know about a user; makes the user when there is none."`
+	Show   UserShowCmd   `cmd:"" aliases:"get" help:"Show one user."`
+	Delete UserDeleteCmd `cmd:"" help:"Forget a user and their devices."`
 
 	Conn `embed:"" group:"conn"`
 }
 
 // Help gives an example.
-func (UserCmd) Help() string { return "Example:\n\n  peal user set raju --phone +919812345678" }
+func (UserCmd) Help() string {
+	return "Example:\n\n  peal user set raju --phone +919812345678 --locale hi-IN"
+}
 
 // UserSetCmd is `peal user set`.
 type UserSetCmd struct {
-	ID    string `arg:"" help:"Your own id of the user."`
-	Phone string `name:"phone" placeholder:"PHONE" help:"Phone number in E.164; without it the user has none."`
+	ID string `arg:"" help:"Your own id of the user."`
+
+	Phone      string `name:"phone" placeholder:"PHONE" help:"Phone number in E.164; without it the user has none."`
+	Email      string `name:"email" placeholder:"ADDRESS" help:"E-mail address."`
+	Locale     string `name:"locale" placeholder:"TAG" help:"Language, such as en-IN."`
+	TimeZone   string `name:"time-zone" placeholder:"ZONE" help:"Time zone, such as Asia/Kolkata."`
+	Attributes string `name:"attributes" placeholder:"JSON" help:"An object of your own."`
 }
 
 // Help gives an example.
@@ -33,7 +41,14 @@ func (c *UserSetCmd) Run(ctx context.Context, t *term, parent *UserCmd) error {
 	if err != nil {
 		return err
 	}
-	user, err := cl.PutUser(ctx, c.ID, api.UserRequest{Phone: c.Phone})
+	req := api.UserRequest{Phone: c.Phone, Email: c.Email, Locale: c.Locale, TimeZone: c.TimeZone}
+	if c.Attributes != "" {
+		if !json.Valid([]byte(c.Attributes)) {
+			return usagef(`--attributes is no JSON; give an object such as {"plan": "gold"}`)
+		}
+		req.Attributes = json.RawMessage(c.Attributes)
+	}
+	user, err := cl.PutUser(ctx, c.ID, req)
 	if err != nil {
 		return err
 	}
@@ -85,5 +100,6 @@ func (t *term) user(asJSON bool, u *api.User) error {
 	if asJSON {
 		return t.json(u)
 	}
-	return t.facts("id", u.ID, "phone", u.Phone, "updated", longTime(&u.UpdatedAt))
+	return t.facts("id", u.ID, "phone", u.Phone, "email", u.Email, "locale", u.Locale, "time zone", u.TimeZone,
+		"attributes", string(u.Attributes), "updated", longTime(&u.UpdatedAt))
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -21,6 +22,8 @@ func foldCases() []testCase {
 		{"an id that comes twice", foldTwins},
 		{"a webhook that cannot be read is kept", foldUnreadable},
 		{"any order ends in the same row", foldAnyOrder},
+		{"what a client reports stands once per deed", foldClient},
+		{"a client may be quicker than the record of the send", foldClientEarly},
 	}
 }
 
@@ -288,4 +291,53 @@ func foldUnreadable(b *bundle) {
 	if n := b.parked(in); n != 0 {
 		b.Errorf("%d are parked", n)
 	}
+}
+
+// client is what an app reports of its delivery.
+func client(d *peal.Delivery, status peal.Status, did string, at time.Time) peal.Evidence {
+	return peal.Evidence{
+		TenantID: d.TenantID, IntegrationID: d.IntegrationID, DeliveryID: d.ID, Status: status, Code: peal.CodeClient, Reason: did, At: at,
+	}
+}
+
+func foldClient(b *bundle) {
+	d := b.sent(b.integration("a"))
+	at := b.clock.now()
+	for range 2 {
+		b.fold(client(&d, peal.Delivered, "dismissed", at), client(&d, peal.Read, "opened", at.Add(time.Second)),
+			client(&d, peal.Read, "action:buy", at.Add(2*time.Second)))
+		b.clock.advance(time.Minute)
+	}
+	got := b.delivery("a", d.ID)
+	want := d
+	want.Status, want.DeliveredAt, want.ReadAt, want.UpdatedAt = peal.Read, at, at.Add(time.Second), got.UpdatedAt
+	b.same("row", got, want)
+	_, events, err := b.Delivery(b.Context(), "a", d.ID)
+	b.ok(err)
+	var did []string
+	for _, e := range events {
+		if e.Code == peal.CodeClient {
+			did = append(did, string(e.Type)+" "+string(e.Status)+" "+e.Detail)
+		}
+	}
+	slices.Sort(did)
+	b.same("reports", did, []string{"receipt delivered dismissed", "receipt read action:buy", "receipt read opened"})
+}
+
+func foldClientEarly(b *bundle) {
+	in := b.integration("a")
+	sending, queued := b.accept(in), b.accept(in)
+	b.claim(in, sending.ID)
+	at := b.clock.now()
+	b.fold(client(&sending, peal.Delivered, "delivered", at), client(&queued, peal.Read, "opened", at))
+	b.record(b.attempt(in, sending.ID, peal.ClassAccepted, peal.Sent))
+	if got := b.status(sending, peal.Delivered); got.SentAt.IsZero() || !got.DeliveredAt.Equal(at) {
+		b.Errorf("sent at %v, delivered at %v", got.SentAt, got.DeliveredAt)
+	}
+	c, err := b.Claim(b.Context(), in, []string{queued.ID}, true) // such as one that was sent without an answer, and waits to be sent again
+	b.ok(err)
+	if len(c.Ready) != 0 {
+		b.Errorf("it is sent again: %+v", c.Ready)
+	}
+	b.status(queued, peal.Read)
 }
