@@ -138,6 +138,35 @@ func TestDeviceRefusals(t *testing.T) {
 	}
 }
 
+// TestBrowsers: a page of another site may call what apps call, and nothing else.
+func TestBrowsers(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	k := w.newUserKey(t)
+	const origin = "https://shop.example"
+	for path, may := range map[string]bool{
+		"/v1/client": true, "/v1/receipts": true, "/v1/users/raju/devices": true, "/v1/users/ra%2Fju/devices/phone": true,
+		"/v1/users/raju": false, "/v1/notifications": false, "/v1/keys": false, "/v1/users/raju/devicesX": false, "/healthz": false,
+	} {
+		a := w.do(t, "OPTIONS", path, "", "", "Origin", origin, "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization,content-type")
+		got := a.status == http.StatusNoContent && a.header.Get("Access-Control-Allow-Origin") == "*" &&
+			strings.Contains(a.header.Get("Access-Control-Allow-Headers"), "Authorization") && strings.Contains(a.header.Get("Access-Control-Allow-Methods"), "PUT")
+		if got != may || !may && a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("OPTIONS %s: %d %v", path, a.status, a.header)
+		}
+	}
+	a := w.do(t, "GET", "/v1/client", userToken(t, k, "raju"), "", "Origin", origin)
+	if a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	if a := w.do(t, "GET", "/v1/client", "x.y.z", "", "Origin", origin); a.status != 401 || a.header.Get("Access-Control-Allow-Origin") != "*" { // or the page could not read why
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	if a := w.do(t, "OPTIONS", "/v1/client", "", "", "Origin", origin); a.status == http.StatusNoContent {
+		t.Errorf("OPTIONS that asks for nothing: %d", a.status)
+	}
+}
+
 // pushed writes push deliveries of a user, due in an hour, as accept would, and gives their ids.
 func (w *world) pushed(t *testing.T, user, device string, n int) []string {
 	t.Helper()
