@@ -113,13 +113,18 @@ all:
 		if id < at.TenantID {
 			continue
 		}
-		from := a.oldest(&tenants[i])
+		from, err := a.oldest(ctx, &tenants[i])
+		if err != nil {
+			return nil, err
+		}
 		if !req.Since.IsZero() {
 			from = max(from, req.Since.Unix()/3600)
 		}
 		begin, done := from, 0
 		if id == at.TenantID {
-			begin, done = max(from, at.Hour), at.Done
+			if begin = max(from, at.Hour); begin == at.Hour { // else retention has gone beyond it
+				done = at.Done
+			}
 		}
 		some, err := a.pack(ctx, id, begin, a.hour()+1+ahead)
 		if err != nil {

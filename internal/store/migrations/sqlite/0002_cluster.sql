@@ -35,6 +35,12 @@ CREATE TABLE accepted (
     PRIMARY KEY (tenant_id, hour, node_id)
 ) WITHOUT ROWID;
 
+-- From which hour on the records are whole: retention has let go of what is older, or may have. One row.
+CREATE TABLE whole (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    from_hour INTEGER NOT NULL -- hours since 1970; never less than it was
+);
+
 -- Webhooks that were taken while the broker was away, sealed as in the stream.
 CREATE TABLE held_callbacks (
     id             TEXT PRIMARY KEY, -- UUIDv7
@@ -45,6 +51,7 @@ CREATE TABLE held_callbacks (
 
 -- +goose Down
 DROP TABLE held_callbacks;
+DROP TABLE whole;
 DROP TABLE accepted;
 DROP TABLE nodes;
 DROP TABLE leases;
