@@ -114,12 +114,29 @@ func (s *Store) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]
 	if err != nil {
 		return nil, err
 	}
+	return s.seen(ctx, now.Add(-within))
+}
+
+// Nodes gives all that were heard of within the time.
+func (s *Store) Nodes(ctx context.Context, within time.Duration) ([]peal.Node, error) {
+	var now time.Time
+	err := s.writeApart(ctx, func(t *tx) (err error) {
+		now, err = s.clock(t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.seen(ctx, now.Add(-within))
+}
+
+func (s *Store) seen(ctx context.Context, since time.Time) ([]peal.Node, error) {
 	nodes, err := list(ctx, s.reads, func(row scanner, n *peal.Node) error {
 		var roles string
 		err := row.Scan(&n.ID, &roles, &n.Version, at{&n.StartedAt})
 		n.Roles = strings.Split(roles, ",")
 		return err
-	}, `SELECT node_id, roles, version, started_at FROM nodes WHERE seen_at > ? ORDER BY node_id`, now.Add(-within).UnixMicro())
+	}, `SELECT node_id, roles, version, started_at FROM nodes WHERE seen_at > ? ORDER BY node_id`, since.UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("read nodes: %w", err)
 	}
