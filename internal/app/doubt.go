@@ -41,17 +41,9 @@ func Doubt(ctx context.Context, cfg DoubtConfig) (r store.Doubted, err error) {
 		}
 		defer func() { err = errors.Join(err, lock.Close()) }()
 	}
-	where := records(&cfg.Records, "doubt", cfg.Log, time.Now)
-	pending, err := store.PendingMigrations(ctx, where)
+	s, err := openUpToDate(ctx, records(&cfg.Records, "doubt", cfg.Log, time.Now))
 	if err != nil {
-		return r, fmt.Errorf("look at the records: %w", err)
-	}
-	if len(pending) > 0 {
-		return r, errors.New("the schema of the records is not up to date, or there is none: run peal migrate first")
-	}
-	s, err := store.Open(ctx, where)
-	if err != nil {
-		return r, fmt.Errorf("open the records: %w", err)
+		return r, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	d := store.Doubt{Now: time.Now(), Before: cfg.RestoredTo}
