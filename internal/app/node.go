@@ -40,8 +40,7 @@ func thisNode(roles []string, alone bool) peal.Node {
 // ownBroker is what a node with an embedded broker adds to its roles: it cannot share its jobs with others.
 const ownBroker = "broker"
 
-// joinTime is how long a starting node waits for one that it cannot live beside to be heard of no more: it may have died
-// just now.
+// joinTime is how long a starting node waits for one that it cannot live beside to be heard of no more: it may have died.
 const joinTime = 15 * time.Second
 
 // join shows the other nodes of a shared database that this one is there. Nodes share one broker; where this node or
@@ -62,11 +61,13 @@ func (a *App) join(ctx context.Context) error {
 	defer cancel()
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
+	roll := lease.NewRoll(lease.TTL)
 	for {
-		nodes, err := a.store.Beat(ctx, first, lease.TTL)
+		nodes, err := a.store.Beat(ctx, first)
 		if err != nil {
 			return fmt.Errorf("join the other nodes: %w", err)
 		}
+		nodes = roll.Living(nodes)
 		other := slices.IndexFunc(nodes, func(n peal.Node) bool {
 			return n.ID != a.node.ID && (embedded || slices.Contains(n.Roles, ownBroker))
 		})

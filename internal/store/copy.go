@@ -150,7 +150,7 @@ func (c *Copy) Doubt(ctx context.Context, now time.Time, harmless []string) (n i
 
 // Alone forgets the processes that served the records, and ends what they held: none of them serves the copy.
 func (c *Copy) Alone(ctx context.Context) error {
-	_, err := c.db.ExecContext(ctx, `UPDATE leases SET expires_at = 0`)
+	_, err := c.db.ExecContext(ctx, `UPDATE leases SET node_id = ''`)
 	if err == nil {
 		_, err = c.db.ExecContext(ctx, `DELETE FROM nodes`)
 	}
