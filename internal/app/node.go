@@ -89,8 +89,15 @@ func (a *App) has(role string) bool { return slices.Contains(a.node.Roles, role)
 
 // own waits until this node is the owner of an integration's queue.
 func (a *App) own(ctx context.Context, integrationID string) (send.Lease, error) {
-	return a.leases.Hold(ctx, "integration:"+integrationID, peal.RoleSend)
+	return a.leases.Hold(ctx, queueOf(integrationID), peal.RoleSend)
 }
+
+// refuse tells the other nodes whether this one can be the owner of an integration's queue.
+func (a *App) refuse(integrationID string, refuse bool) {
+	a.leases.Refuse(queueOf(integrationID), refuse)
+}
+
+func queueOf(integrationID string) string { return "integration:" + integrationID }
 
 // stage is something that runs until it is told to stop.
 type stage interface {
