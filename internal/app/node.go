@@ -135,8 +135,8 @@ func (a *App) stagesOf() []stage {
 // brokerPatience is how long a node that cannot reach the broker keeps the right to send, which others could use.
 const brokerPatience = 10 * time.Second
 
-// watchBroker lets others send while this node cannot reach the broker.
-func (a *App) watchBroker(ctx context.Context) {
+// watchBroker lets others send while this node cannot reach the broker: ready tells whether it can, able whether it may send.
+func watchBroker(ctx context.Context, ready func() error, able func(bool)) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	away := time.Time{}
@@ -146,12 +146,12 @@ func (a *App) watchBroker(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if a.stream.Ready() == nil {
+		if ready() == nil {
 			away = time.Time{}
 		} else if away.IsZero() {
 			away = time.Now()
 		}
-		a.leases.Able(peal.RoleSend, away.IsZero() || time.Since(away) < brokerPatience)
+		able(away.IsZero() || time.Since(away) < brokerPatience)
 	}
 }
 
@@ -169,7 +169,10 @@ func (a *App) Run(ctx context.Context) error {
 	for _, s := range a.stagesOf() {
 		g.Go(func() error { return s.Run(ctx) })
 	}
-	g.Go(func() error { a.watchBroker(ctx); return nil })
+	g.Go(func() error {
+		watchBroker(ctx, a.stream.Ready, func(able bool) { a.leases.Able(peal.RoleSend, able) })
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
