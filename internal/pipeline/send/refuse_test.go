@@ -73,7 +73,7 @@ func (b *bundle) peer(id string, key byte, kinds ...provider.Kind) *peer {
 	s := send.New(send.Config{
 		Own:          func(ctx context.Context, id string) (send.Lease, error) { return k.Hold(ctx, id, peal.RoleSend) },
 		Refuse:       k.Refuse,
-		Integrations: p.directory, Records: b.store, Queues: b.stream, Transport: http.DefaultTransport, Metrics: p.metrics, Log: log,
+		Integrations: p.directory, Records: b.store, Queues: b.stream, Env: provider.Env{Transport: http.DefaultTransport}, Metrics: p.metrics, Log: log,
 		OpenEvery: 5 * time.Millisecond,
 	})
 	var running sync.WaitGroup
@@ -127,7 +127,7 @@ type stubborn struct {
 	tried  atomic.Int64
 }
 
-func (s *stubborn) Open(*peal.Integration, http.RoundTripper) (provider.Client, error) {
+func (s *stubborn) Open(*peal.Integration, provider.Env) (provider.Client, error) {
 	s.tried.Add(1)
 	if s.mended.Load() {
 		return s.carrier, nil
