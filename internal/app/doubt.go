@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"peal/api"
@@ -59,20 +58,37 @@ func Doubt(ctx context.Context, cfg DoubtConfig) (r store.Doubted, err error) {
 	return s.Doubt(ctx, d)
 }
 
-// unserved fails while nodes serve a shared database. Of a folder the lock tells.
+// unserved fails while nodes serve a shared database. Of a folder the lock tells. Rows of nodes that are no more tell
+// themselves by standing still, which takes a while to see.
 func unserved(ctx context.Context, s *store.Store, cfg *DoubtConfig) error {
 	if cfg.Force || cfg.Records.DatabaseURL == "" {
 		return nil
 	}
-	nodes, err := s.Nodes(ctx, lease.TTL)
-	if err != nil || len(nodes) == 0 {
-		return err
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	roll, first := lease.NewRoll(lease.TTL), map[string]int64{}
+	for {
+		nodes, err := s.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		nodes = roll.Living(nodes)
+		if len(nodes) == 0 {
+			return nil
+		}
+		for i := range nodes {
+			n := &nodes[i]
+			if seen, ok := first[n.ID]; ok && n.Beats != seen {
+				return fmt.Errorf("the node %s serves this database; stop every node, or use --force", n.ID)
+			}
+			first[n.ID] = n.Beats
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	names := make([]string, len(nodes))
-	for i := range nodes {
-		names[i] = nodes[i].ID
-	}
-	return fmt.Errorf("nodes serve this database, or did a moment ago: %s; stop them, or use --force", strings.Join(names, ", "))
 }
 
 // harmless are the integrations that say that a message sent twice does no harm.

@@ -129,7 +129,7 @@ func (c *Copy) write(ctx context.Context, f func(*tx) error) (err error) {
 
 // Alone forgets the processes that served the records, and ends what they held: none of them serves the copy.
 func (c *Copy) Alone(ctx context.Context) error {
-	_, err := c.db.ExecContext(ctx, `UPDATE leases SET expires_at = 0`)
+	_, err := c.db.ExecContext(ctx, `UPDATE leases SET node_id = ''`)
 	if err == nil {
 		_, err = c.db.ExecContext(ctx, `DELETE FROM nodes`)
 	}

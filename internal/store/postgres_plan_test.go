@@ -64,7 +64,7 @@ func TestStatementsUseTheIndexesOnPostgres(t *testing.T) {
 	rec := &pgRecorder{queries: map[string]bool{}}
 	t.Run("suite", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store {
-			return openWith(t, Config{URL: pool.URL(t), Now: now, ownClock: true, tracer: rec})
+			return openWith(t, Config{URL: pool.URL(t), Now: now, tracer: rec})
 		})
 	})
 	url := pgtest.URL(t)

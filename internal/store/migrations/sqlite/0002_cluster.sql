@@ -9,10 +9,10 @@ ALTER TABLE tenants ADD COLUMN max_rate INTEGER;   -- notifications per second
 
 -- Who does what only one may do at a time: "integration:" and an id, or "task:" and a name.
 CREATE TABLE leases (
-    name       TEXT PRIMARY KEY,
-    node_id    TEXT NOT NULL,
-    epoch      INTEGER NOT NULL, -- rises with every new holder
-    expires_at INTEGER NOT NULL
+    name     TEXT PRIMARY KEY,
+    node_id  TEXT NOT NULL, -- empty: released
+    epoch    INTEGER NOT NULL, -- rises with every taking
+    renewals INTEGER NOT NULL -- rises with every write: who sees it stand still for the life of a lease may take it
 ) WITHOUT ROWID;
 
 -- The processes that serve these records.
@@ -21,7 +21,8 @@ CREATE TABLE nodes (
     roles      TEXT NOT NULL,
     version    TEXT NOT NULL,
     started_at INTEGER NOT NULL,
-    seen_at    INTEGER NOT NULL
+    refuses    TEXT NOT NULL, -- leases that it cannot fill, parted by spaces
+    beats      INTEGER NOT NULL -- rises while it lives
 ) WITHOUT ROWID;
 
 -- What was accepted, counted in the transaction that wrote it: what the audit holds the rows to. By the hour in the
