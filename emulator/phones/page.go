@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -148,7 +149,7 @@ func count(n int) string {
 	case n > 99:
 		return "99+"
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 func ago(d time.Duration) string {

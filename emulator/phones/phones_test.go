@@ -212,7 +212,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil || len(cards) != 3 || cards[0].ID != "10" || cards[2].ID != "8" {
 		t.Fatalf("%d cards, %v", len(cards), err)
 	}
-	if text, _ := json.Marshal(cards[0]); len(text) > 45_000 || cards[0].Image != "" || cards[0].Link != "" || len(cards[0].Actions) != 4 {
+	if text, err := json.Marshal(cards[0]); err != nil || len(text) > 45_000 || cards[0].Image != "" || cards[0].Link != "" || len(cards[0].Actions) != 4 {
 		t.Errorf("a card of %d bytes", len(text))
 	}
 	if err := b.AddPhone(phones.Phone{ID: "third"}); err != nil {

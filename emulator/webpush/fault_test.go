@@ -226,8 +226,8 @@ func TestSubscriptionsEnd(t *testing.T) {
 	if c := b.emu.Counts(); c.Gone != 4 || c.Unknown != 1 {
 		t.Errorf("%+v", c)
 	}
-	text, _ := json.Marshal(sub)
-	if want := `"expirationTime":null,"keys":{"p256dh":"`; !strings.Contains(string(text), want) {
+	text, err := json.Marshal(sub)
+	if want := `"expirationTime":null,"keys":{"p256dh":"`; err != nil || !strings.Contains(string(text), want) {
 		t.Errorf("%s", text)
 	}
 }

@@ -25,13 +25,13 @@ const (
 
 // Message is a push that was taken.
 type Message struct {
-	ID       string        `json:"id"`
-	Endpoint string        `json:"endpoint"`
-	At       time.Time     `json:"at"`
-	TTL      time.Duration `json:"ttl_ns"` // as granted
-	Urgency  string        `json:"urgency"`
-	Topic    string        `json:"topic,omitempty"`
-	State    State         `json:"state"`
+	ID       string    `json:"id"`
+	Endpoint string    `json:"endpoint"`
+	At       time.Time `json:"at"`
+	TTL      int64     `json:"ttl"` // seconds, as granted
+	Urgency  string    `json:"urgency"`
+	Topic    string    `json:"topic,omitempty"`
+	State    State     `json:"state"`
 	// BodyBytes came, of which TextBytes are text and Padding zeros (-1: not decrypted).
 	BodyBytes int    `json:"body_bytes"`
 	TextBytes int    `json:"text_bytes"`
@@ -55,7 +55,7 @@ type waiting struct {
 func (s *Server) take(p *push, plain plaintext, broken string) (*Message, []Shown) {
 	s.taken.Add(1)
 	m := &Message{
-		ID: randomText(9), Endpoint: p.sub.sub.Endpoint, At: p.now, TTL: p.ttl, Urgency: p.urgency, Topic: p.topic,
+		ID: randomText(9), Endpoint: p.sub.sub.Endpoint, At: p.now, TTL: int64(p.ttl / time.Second), Urgency: p.urgency, Topic: p.topic,
 		BodyBytes: len(p.body), TextBytes: len(plain.text), Padding: plain.padding, Text: string(plain.text), Problem: broken,
 	}
 	shown := Shown{

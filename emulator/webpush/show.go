@@ -88,7 +88,9 @@ func (v *Shown) read(text []byte) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(text, &object) != nil || object == nil {
 		v.Body = strings.ToValidUTF8(string(text), "�")
-		v.Raw, _ = json.Marshal(v.Body) // text always can
+		if raw, err := json.Marshal(v.Body); err == nil { // text always can
+			v.Raw = raw
+		}
 		return
 	}
 	v.Raw = append(json.RawMessage(nil), text...)
