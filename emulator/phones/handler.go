@@ -38,8 +38,9 @@ func (b *Board) Handler() http.Handler {
 	mux.HandleFunc("GET /phones/board", b.servePage("board"))
 	mux.HandleFunc("GET /phones.json", b.serveJSON)
 	mux.HandleFunc("GET /phones/events", b.serveEvents)
-	mux.Handle("GET /phones/assets/style.css", http.StripPrefix("/phones/assets/", http.FileServerFS(files)))
-	mux.Handle("GET /phones/assets/phones.js", http.StripPrefix("/phones/assets/", http.FileServerFS(files)))
+	for _, name := range []string{"style.css", "phones.js", "icon.svg"} { // not the templates
+		mux.Handle("GET /phones/assets/"+name, http.StripPrefix("/phones/assets/", http.FileServerFS(files)))
+	}
 	mux.HandleFunc("POST /phones/{phone}/cards/{card}/tap", b.serveTap)
 	mux.HandleFunc("POST /phones/{phone}/cards/{card}/dismiss", b.serveDismiss)
 	guarded := http.NewCrossOriginProtection().Handler(mux)

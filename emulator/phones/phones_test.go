@@ -103,7 +103,7 @@ func TestThePageShowsTheCards(t *testing.T) {
 	if regexp.MustCompile(`(?i)\sstyle=|\son\w+=|<style|<script>`).MatchString(body) {
 		t.Error("the page has what its own policy forbids")
 	}
-	for _, file := range []string{"style.css", "phones.js"} {
+	for _, file := range []string{"style.css", "phones.js", "icon.svg"} {
 		if text, head := get(t, url+"/phones/assets/"+file); len(text) < 100 || head.Get("Content-Security-Policy") == "" {
 			t.Error(file)
 		}
