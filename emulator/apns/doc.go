@@ -1,0 +1,2 @@
+// Package apns is a stand-in for APNs.
+package apns
