@@ -136,7 +136,9 @@ func to(token string) change { return func(r *http.Request) { r.URL.Path = "/3/d
 
 func saying(payload string) change {
 	return func(r *http.Request) {
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(payload)), int64(len(payload))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(payload)), nil }
+		r.Body, _ = r.GetBody()
+		r.ContentLength = int64(len(payload))
 	}
 }
 

@@ -23,6 +23,7 @@ func (c *conn) serve(st *stream) {
 				c.pause(f)
 				c.fault(st, f, rep)
 			}
+			c.signal()
 		}()
 		return
 	}
@@ -169,7 +170,8 @@ func (s *Server) take(c *conn, r *request) reply {
 func (c *conn) authenticate(r *request, now time.Time) (*key, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k, reason := c.srv.authenticate(&c.login, r.authorization, r.topic, now)
+	bundle, _ := splitTopic(r.topic, r.kind) // what is wrong with it is told later
+	k, reason := c.srv.authenticate(&c.login, r.authorization, bundle, now)
 	if k != nil && !c.trusted {
 		c.trusted = true
 		c.setStreams(c.srv.opt.Limits.Streams)

@@ -81,7 +81,7 @@ type login struct {
 // authenticate checks the authorization header of a request. The caller holds
 // the connection's mutex, to which the login belongs. The order of the checks
 // is chosen.
-func (s *Server) authenticate(l *login, authorization, topic string, now time.Time) (k *key, reason string) {
+func (s *Server) authenticate(l *login, authorization, bundle string, now time.Time) (k *key, reason string) {
 	scheme, text, ok := strings.Cut(authorization, " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") || text == "" {
 		return nil, missingProviderToken
@@ -126,17 +126,15 @@ func (s *Server) authenticate(l *login, authorization, topic string, now time.Ti
 		known.conns++
 	}
 	l.team, l.kid = known.key.Team, known.key.ID
-	return known.key, s.scope(known.key, topic)
+	return known.key, s.scope(known.key, bundle)
 }
 
-// scope tells whether the key may be used here, and for the topic.
-func (s *Server) scope(k *key, topic string) (reason string) {
+// scope tells whether the key may be used here, and for the app.
+func (s *Server) scope(k *key, bundle string) (reason string) {
 	if k.Environment != "" && k.Environment != s.opt.Environment {
 		return badEnvironmentKeyID
 	}
-	if len(k.Topics) > 0 && topic != "" && !slices.ContainsFunc(k.Topics, func(b string) bool {
-		return topic == b || strings.HasPrefix(topic, b+".")
-	}) {
+	if len(k.Topics) > 0 && bundle != "" && !slices.Contains(k.Topics, bundle) {
 		return topicDisallowed // chosen: the vendor does not tell
 	}
 	return ""
