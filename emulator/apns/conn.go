@@ -89,17 +89,25 @@ func (s *Server) newConn(nc net.Conn) *conn {
 
 // run serves the connection until it is over.
 func (c *conn) run() {
-	written := make(chan struct{})
 	err := c.greet()
 	if err == nil {
-		go func() {
-			defer close(written)
-			c.writer()
-		}()
-		err = c.reader()
-	} else {
-		close(written)
+		err = c.talk()
 	}
+	c.drop()
+	c.waits.Wait()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		c.srv.opt.Logger.Debug("connection ended", "connection", c.id, "error", err)
+	}
+}
+
+// talk runs reader and writer, and lets the client read what was sent last.
+func (c *conn) talk() error {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		c.writer()
+	}()
+	err := c.reader()
 	c.mu.Lock()
 	if ce := (http2.ConnectionError(0)); errors.As(err, &ce) && !c.over && !c.leaving {
 		_ = c.framer.WriteGoAway(c.lastID, http2.ErrCode(ce), nil) // into memory
@@ -109,20 +117,19 @@ func (c *conn) run() {
 	clear(c.streams)
 	c.mu.Unlock()
 	c.signal()
+	late := time.NewTimer(farewell)
+	defer late.Stop()
 	select {
 	case <-written:
 		// What the client still sends is read: with it unread, the system would
 		// break the connection before the client has read what we sent last.
 		_ = c.tls.SetReadDeadline(time.Now().Add(farewell))
 		_, _ = io.Copy(io.Discard, c.tls)
-	case <-time.After(farewell):
+	case <-late.C:
+		c.drop()
+		<-written
 	}
-	c.drop()
-	<-written
-	c.waits.Wait()
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-		c.srv.opt.Logger.Debug("connection ended", "connection", c.id, "error", err)
-	}
+	return err
 }
 
 // greet does the handshake, reads the client's preface and sends our settings.

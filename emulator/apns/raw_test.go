@@ -135,3 +135,32 @@ func (f *raw) untilClosed() (*http2.GoAwayFrame, []uint32) {
 	}
 	return f.goAway, answered
 }
+
+// blast sends n pushes in batches, each when the one before is answered.
+func (f *raw) blast(n int, body string) {
+	f.Helper()
+	const most = 50 // within the connection's window
+	id := uint32(3)
+	for n > 0 {
+		var batch bytes.Buffer
+		f.fr = http2.NewFramer(&batch, f.conn)
+		f.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		first := id
+		for ; n > 0 && id < first+2*most; id += 2 {
+			f.send(id, body)
+			n--
+		}
+		if _, err := f.conn.Write(batch.Bytes()); err != nil {
+			f.Fatal(err)
+		}
+		for answered := uint32(0); answered < (id-first)/2; {
+			got, err := f.fr.ReadFrame()
+			if err != nil {
+				f.Fatal(err)
+			}
+			if _, ok := got.(*http2.MetaHeadersFrame); ok {
+				answered++
+			}
+		}
+	}
+}
