@@ -97,7 +97,10 @@ func reasonJSON(reason string, at time.Time) []byte {
 	if !at.IsZero() {
 		body.Timestamp = at.UnixMilli()
 	}
-	raw, _ := json.Marshal(body) // texts and numbers
+	raw, err := json.Marshal(body)
+	if err != nil { // texts and numbers: there is none
+		return []byte(`{"reason":"InternalServerError"}`)
+	}
 	return raw
 }
 

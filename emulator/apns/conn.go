@@ -183,6 +183,9 @@ func (c *conn) reader() error {
 			c.mu.Unlock()
 			continue
 		}
+		if errors.Is(err, http2.ErrFrameTooLarge) {
+			return http2.ConnectionError(http2.ErrCodeFrameSize)
+		}
 		if err != nil {
 			return err
 		}

@@ -219,6 +219,35 @@ func TestWhoSpeaksNoHTTP2IsSentAway(t *testing.T) {
 	b.send("200")
 }
 
+func TestABrokenClientIsToldAndSentAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t, apns.Options{})
+	for name, c := range map[string]struct {
+		do   func(f *raw)
+		code http2.ErrCode
+	}{
+		"an even stream":      {func(f *raw) { f.send(2, hello) }, http2.ErrCodeProtocol},
+		"a stream not opened": {func(f *raw) { _ = f.fr.WriteData(9, true, nil) }, http2.ErrCodeProtocol},
+		"a window too large":  {func(f *raw) { _ = f.fr.WriteWindowUpdate(0, 1<<31-1) }, http2.ErrCodeFlowControl},
+		"a frame too large":   {func(f *raw) { f.send(1, strings.Repeat("x", 20_000)) }, http2.ErrCodeFrameSize},
+		"a header of 10 kB": {func(f *raw) {
+			f.bundled = &bundled{TB: t, jwt: strings.Repeat("x", 10_000)}
+			f.send(1, hello)
+		}, http2.ErrCodeCompression},
+		"headers that are no block": {func(f *raw) {
+			_ = f.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0xff}, EndHeaders: true})
+		}, http2.ErrCodeCompression},
+	} {
+		f := b.raw()
+		c.do(f)
+		if goAway, _ := f.untilClosed(); goAway == nil {
+			t.Errorf("%s: no GOAWAY", name)
+		} else if goAway.ErrCode != c.code {
+			t.Errorf("%s: GOAWAY %v, want %v", name, goAway.ErrCode, c.code)
+		}
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, apns.Options{})

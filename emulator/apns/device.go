@@ -23,8 +23,8 @@ type DeviceInfo struct {
 	Device
 	Gone     string    `json:"gone,omitempty"` // Unregistered or ExpiredToken
 	GoneAt   time.Time `json:"gone_at,omitzero"`
-	Pushes   int64     `json:"pushes"` // taken for it
-	Shown    int64     `json:"shown"`
+	Pushes   int64     `json:"pushes"`   // taken for it
+	Shows    int64     `json:"shown"`    // on its screen, silent ones too
 	Stored   bool      `json:"stored"`   // one waits for it to come back
 	Replaced int64     `json:"replaced"` // stored ones that a later one pushed out
 	Lost     int64     `json:"lost"`     // expired, or not to be stored
@@ -223,7 +223,7 @@ func (s *Server) allow(d *device, now time.Time) bool {
 
 // display puts a push on the device's screen. The caller holds the mutex.
 func (s *Server) display(d *device, p *push) {
-	d.DeviceInfo.Shown++
+	d.Shows++
 	p.platform = d.Platform
 	p.shownAt = s.opt.Clock()
 	if s.opt.KeepShown < 0 {

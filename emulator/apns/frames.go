@@ -65,7 +65,7 @@ func (c *conn) headers(f *http2.MetaHeadersFrame) error {
 		return nil
 	}
 	c.lastID = id
-	if uint32(len(c.streams)) >= c.allowed { //nolint:gosec // few
+	if uint32(len(c.streams)) >= c.allowed {
 		c.info.Refused++
 		c.resetLocked(id, refusedStream)
 		c.mu.Unlock()
@@ -147,6 +147,7 @@ func (c *conn) settings(f *http2.SettingsFrame) error {
 			c.maxFrame = int(set.Val)
 		case http2.SettingHeaderTableSize:
 			c.enc.SetMaxDynamicTableSizeLimit(set.Val)
+		default: // nothing that an answer depends on
 		}
 		return nil
 	})

@@ -92,7 +92,7 @@ func (s *Server) Counts() Counts {
 	s.devices.mu.Lock()
 	n.Devices = len(s.devices.byToken)
 	for _, d := range s.devices.byToken {
-		n.Shown += d.DeviceInfo.Shown
+		n.Shown += d.Shows
 	}
 	s.devices.mu.Unlock()
 	s.mu.Lock()

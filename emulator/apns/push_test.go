@@ -167,7 +167,7 @@ func TestADeviceThatIsOffKeepsTheLatest(t *testing.T) {
 	b.clock.Advance(time.Minute)
 	off(false)
 	d, _ := b.emu.Device(token)
-	if d.Shown != 1 || d.Replaced != 1 || d.Lost != 2 || d.Pushes != 4 || d.Stored {
+	if d.Shows != 1 || d.Replaced != 1 || d.Lost != 2 || d.Pushes != 4 || d.Stored {
 		t.Errorf("device %+v", d)
 	}
 }

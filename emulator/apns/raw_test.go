@@ -3,6 +3,7 @@ package apns_test
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (f *raw) frame() bool {
 	f.Helper()
 	got, err := f.fr.ReadFrame()
 	if err != nil {
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			f.Errorf("the connection ended badly: %v", err)
 		}
 		return false

@@ -13,9 +13,7 @@ func (c *conn) serve(st *stream) {
 	s := c.srv
 	f := s.pick(&st.req)
 	if f != nil && (f.Delay > 0 || f.Kind == FaultHold) {
-		c.waits.Add(1)
-		go func() {
-			defer c.waits.Done()
+		c.waits.Go(func() {
 			if !f.TakeFirst {
 				c.pause(f)
 				c.faulty(st, f)
@@ -24,7 +22,7 @@ func (c *conn) serve(st *stream) {
 				c.fault(st, f, rep)
 			}
 			c.signal()
-		}()
+		})
 		return
 	}
 	if f != nil {

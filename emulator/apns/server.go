@@ -1,6 +1,7 @@
 package apns
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -73,15 +74,11 @@ func (s *Server) CA() []byte { return slices.Clone(s.identity.ca) }
 // Start listens on an address, such as "127.0.0.1:0", and serves in the
 // background until Close.
 func (s *Server) Start(addr string) (net.Addr, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	s.running.Add(1)
-	go func() {
-		defer s.running.Done()
-		_ = s.Serve(l) // ends with Close
-	}()
+	s.running.Go(func() { _ = s.Serve(l) }) // ends with Close
 	return l.Addr(), nil
 }
 
@@ -124,10 +121,7 @@ func (s *Server) accept(nc net.Conn) {
 	c.id = s.lastConn
 	c.info = ConnInfo{ID: c.id, Remote: nc.RemoteAddr().String(), OpenedAt: s.opt.Clock(), ByStatus: map[int]int64{}}
 	s.conns[c.id] = c
-	s.running.Add(1)
-	s.mu.Unlock()
-	go func() {
-		defer s.running.Done()
+	s.running.Go(func() {
 		c.run()
 		info := c.stats()
 		info.ClosedAt = s.opt.Clock()
@@ -138,7 +132,8 @@ func (s *Server) accept(nc net.Conn) {
 			s.past = slices.Delete(s.past, 0, 1)
 		}
 		s.past = append(s.past, info)
-	}()
+	})
+	s.mu.Unlock()
 }
 
 // Close ends all listeners and connections and waits until no goroutine of the

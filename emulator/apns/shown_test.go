@@ -1,7 +1,7 @@
 package apns_test
 
 import (
-	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -64,10 +64,8 @@ func TestWhatADeviceShows(t *testing.T) {
 		if c.want.Data == nil {
 			got.Data = nil
 		}
-		g, _ := json.Marshal(got)
-		w, _ := json.Marshal(c.want)
-		if string(g) != string(w) {
-			t.Errorf("%s: shown\n%s, want\n%s", name, g, w)
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: shown\n%+v, want\n%+v", name, got, c.want)
 		}
 	}
 }
