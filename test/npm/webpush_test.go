@@ -18,7 +18,7 @@ import (
 // 3.6.7: what it encrypts and signs is taken, what is signed with another key
 // is not.
 func TestWebPush(t *testing.T) {
-	node := requireNode(t)
+	node := requireNode(t, "web-push")
 	if _, err := os.Stat(filepath.Join("node_modules", "web-push", "package.json")); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("the npm cross-check must run in CI: run \"npm ci\" in test/npm (%v)", err)
