@@ -14,7 +14,7 @@ type Counts struct {
 	Accepted  int64             `json:"accepted"`  // messages taken
 	Validated int64             `json:"validated"` // sends that were only to be looked at
 	Shown     int64             `json:"shown"`     // messages that reached a phone
-	Lost      int64             `json:"lost"`      // taken, but a fault dropped or replaced the answer
+	Lost      int64             `json:"lost"`      // taken, but the answer was dropped, replaced or not waited for
 	ByStatus  map[int]int64     `json:"by_status"` // answers to sends by HTTP status; 0: connection dropped
 	Failures  map[Failure]int64 `json:"failures"`  // error answers to sends
 	Tokens    int64             `json:"tokens"`    // requests to the token endpoint
@@ -126,9 +126,7 @@ func (s *Server) MaxArrivedInWindow(name string, d time.Duration) int {
 }
 
 func (s *Server) maxIn(name string, d time.Duration, of func(*project) *timeline) int {
-	s.mu.RLock()
-	p := s.projects[name]
-	s.mu.RUnlock()
+	p := s.projectOf(name)
 	if p == nil {
 		return 0
 	}

@@ -123,9 +123,7 @@ func TestShown(t *testing.T) {
 
 func same(t *testing.T, got, want fcm.Shown) {
 	t.Helper()
-	g, _ := json.Marshal(got)
-	w, _ := json.Marshal(want)
-	if string(g) != string(w) {
+	if g, w := jsonText(got), jsonText(want); g != w {
 		t.Errorf("got  %s\nwant %s", g, w)
 	}
 }
@@ -155,7 +153,10 @@ func TestScreen(t *testing.T) {
 }
 
 func jsonText(v any) string {
-	raw, _ := json.Marshal(v)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
 	return string(raw)
 }
 

@@ -39,7 +39,6 @@
 // other path gets Google's HTML 404.
 //
 // Sends to topics and conditions are checked and taken, and reach nobody.
-// Projects go by their id, not by their number.
 //
 // # Failures on request
 //

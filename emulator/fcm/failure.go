@@ -176,10 +176,10 @@ func details(f Failure, r row, a about) []object {
 	}
 	if r.quota != "" {
 		subject := "project:" + a.project
-		switch f {
-		case DeviceQuota:
+		if f == DeviceQuota {
 			subject = "device:" + a.address
-		case TopicQuota:
+		}
+		if f == TopicQuota {
 			subject = "topic:" + a.topic
 		}
 		add("google.rpc.QuotaFailure", object{"violations": []object{{"subject": subject, "description": r.quota}}})

@@ -72,11 +72,12 @@ func (s *Server) faultAfter(req *request, a *activeFault, rep reply, who about) 
 		return rep
 	}
 	lost := rep.status == http.StatusOK
-	if !s.pause(req, a) || a.Kind == FaultDropAfter {
+	switch {
+	case !s.pause(req, a) || a.Kind == FaultDropAfter:
 		rep.drop = true
-	} else if a.Kind == FaultError {
+	case a.Kind == FaultError:
 		rep = s.fault(&a.Fault, who)
-	} else {
+	default:
 		lost = false
 	}
 	if lost && req.send {

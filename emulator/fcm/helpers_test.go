@@ -225,8 +225,7 @@ func (b *bundle) account(project string) *account {
 
 func (a *account) sign(head, claims map[string]any) string {
 	part := func(v any) string {
-		raw, _ := json.Marshal(v)
-		return base64.RawURLEncoding.EncodeToString(raw)
+		return base64.RawURLEncoding.EncodeToString([]byte(jsonText(v)))
 	}
 	text := part(head) + "." + part(claims)
 	digest := sha256.Sum256([]byte(text))

@@ -1,13 +1,14 @@
 package fcm
 
 import (
+	"strconv"
 	"sync"
 	"time"
 )
 
 // project has the quota and the times of a Firebase project.
 type project struct {
-	name string
+	name, number string
 
 	mu       sync.Mutex
 	quota    bucket
@@ -20,10 +21,32 @@ type project struct {
 func (s *Server) project(name string) *project {
 	p := s.projects[name]
 	if p == nil {
-		p = &project{name: name}
-		s.projects[name] = p
+		p = &project{name: name, number: strconv.Itoa(firstNumber + len(s.numbers))}
+		s.projects[name], s.numbers[p.number] = p, name
 	}
 	return p
+}
+
+// firstNumber is that of the first project made; the vendor's have twelve digits.
+const firstNumber = 100_000_000_001
+
+// projectOf returns the project that a path names by id or by number, or nil.
+func (s *Server) projectOf(path string) *project {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p := s.projects[path]; p != nil {
+		return p
+	}
+	return s.projects[s.numbers[path]]
+}
+
+// ProjectNumber is the number by which the project's path can go as well, or
+// "" when there is no such project.
+func (s *Server) ProjectNumber(name string) string {
+	if p := s.projectOf(name); p != nil {
+		return p.number
+	}
+	return ""
 }
 
 // AddProject makes a project without a service account.

@@ -82,7 +82,7 @@ func isTopic(name string) bool { return labelled(name, 900) }
 
 func labelled(text string, most int) bool {
 	for i := range len(text) {
-		if !isBase64(text[i:i+1]) && !strings.Contains(".~%", text[i:i+1]) {
+		if c := text[i]; !isBase64(text[i:i+1]) && c != '.' && c != '~' && c != '%' {
 			return false
 		}
 	}
@@ -113,7 +113,7 @@ func (m *message) android(name string) {
 			m.refuse(path+"."+what+"_loc_args", what+"_loc_args needs "+what+"_loc_key")
 		}
 	}
-	if light := n.get("lightSettings"); light.kind != kindNull && !(light.has("color") && light.has("lightOnDuration") && light.has("lightOffDuration")) {
+	if light := n.get("lightSettings"); light.kind != kindNull && (!light.has("color") || !light.has("lightOnDuration") || !light.has("lightOffDuration")) {
 		m.refuse(path+".light_settings", "color, light_on_duration and light_off_duration are required")
 	}
 }

@@ -139,8 +139,8 @@ func (s *Server) authorize(req *request) (*project, reply, bool) {
 	token, ok := strings.CutPrefix(header, "Bearer ")
 	s.mu.RLock()
 	b, known := s.bearers[token]
-	p := s.projects[req.project]
 	s.mu.RUnlock()
+	p := s.projectOf(req.project)
 	a := about{project: req.project}
 	switch {
 	case !ok || token == "":

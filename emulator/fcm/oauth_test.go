@@ -114,6 +114,8 @@ func TestWhoMaySend(t *testing.T) {
 		want            string
 	}{
 		{good, "demo", 200, ""},
+		{good, b.emu.ProjectNumber("demo"), 200, ""},
+		{good, b.emu.ProjectNumber("other"), 403, "PERMISSION_DENIED"},
 		{"", "demo", 401, "UNAUTHENTICATED"},
 		{"ya29.nope", "demo", 401, "UNAUTHENTICATED"},
 		{good, "other", 403, "PERMISSION_DENIED"},

@@ -28,6 +28,9 @@ func (s *Server) serveSend(req *request) reply {
 		rep = s.faultAfter(req, f, rep, who)
 	}
 	if !s.wait(req, time.Duration(s.latency.Load())) {
+		if rep.status == http.StatusOK && !rep.drop {
+			s.tally.lost.Add(1)
+		}
 		rep.drop = true
 	}
 	s.tally.send(rep)
@@ -70,11 +73,8 @@ func (r *request) target() string {
 }
 
 func (s *Server) arrive(req *request) {
-	s.mu.RLock()
-	p := s.projects[req.project]
-	s.mu.RUnlock()
 	s.tally.arrived.Add(1)
-	if p != nil {
+	if p := s.projectOf(req.project); p != nil {
 		p.mu.Lock()
 		p.arrived.add(s.ns(req.now), s.opt.KeepTimes)
 		p.mu.Unlock()
@@ -213,10 +213,10 @@ func tooBig(p Platform) string {
 // be known: what looks like one is UNREGISTERED, the rest INVALID_ARGUMENT.
 func (s *Server) find(p *project, m *message) (*device, reply, bool) {
 	x := s.device(m.address)
-	if x != nil && m.target == "fid" && x.d.FID != m.address {
-		x = nil
-	}
-	if x != nil {
+	switch {
+	case x != nil && m.target == "fid" && x.d.FID != m.address:
+		return nil, s.fail(Unregistered, about{}), false // a token where an FID belongs
+	case x != nil:
 		return x, reply{}, true
 	}
 	if !wellFormed(m.address) {

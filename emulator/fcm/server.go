@@ -30,8 +30,9 @@ type Server struct {
 	url      string
 	accounts map[string]*account // by client_email
 	bearers  map[string]bearer   // by access token
-	projects map[string]*project
-	devices  map[string]*device // by token and by fid
+	projects map[string]*project // by id
+	numbers  map[string]string   // number to id
+	devices  map[string]*device  // by token and by fid
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -41,7 +42,7 @@ func New(opt Options) *Server {
 	opt = opt.withDefaults()
 	s := &Server{
 		opt: opt, epoch: opt.Clock(), schema: requestSchema(), failures: failures(), done: make(chan struct{}), url: opt.URL,
-		accounts: map[string]*account{}, bearers: map[string]bearer{}, projects: map[string]*project{}, devices: map[string]*device{},
+		accounts: map[string]*account{}, bearers: map[string]bearer{}, projects: map[string]*project{}, numbers: map[string]string{}, devices: map[string]*device{},
 	}
 	s.SetLatency(opt.Latency)
 	s.SetTokenLatency(opt.TokenLatency)
@@ -76,7 +77,7 @@ func (s *Server) Reset() {
 	s.mu.Lock()
 	s.bearers, s.devices = map[string]bearer{}, map[string]*device{}
 	for name := range s.projects {
-		s.projects[name] = &project{name: name}
+		s.projects[name] = &project{name: name, number: s.projects[name].number}
 	}
 	s.mu.Unlock()
 	s.SetLatency(s.opt.Latency)

@@ -2,6 +2,7 @@ package fcm
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,12 +130,12 @@ func (x *device) store(a arrival, key string, mostKeys int) {
 	platform := x.d.Platform
 	keys, plain, oldestKey, oldestPlain := 0, 0, -1, -1
 	for i, w := range x.waiting {
-		switch other := w.m.collapseKey(platform); {
-		case other == "":
+		switch w.m.collapseKey(platform) {
+		case "":
 			if plain++; oldestPlain < 0 {
 				oldestPlain = i
 			}
-		case other == key:
+		case key:
 			x.waiting[i] = a
 			return
 		default:
@@ -183,8 +184,7 @@ func (s *Server) Screen(address string) []Shown {
 	list := []Shown{}
 	tags := map[string]bool{}
 	all := s.Shown(address)
-	for i := len(all) - 1; i >= 0; i-- {
-		n := all[i]
+	for _, n := range slices.Backward(all) {
 		key := n.Phone + "\n" + n.Tag
 		if n.Silent || n.Tag != "" && tags[key] {
 			continue
