@@ -65,7 +65,7 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-// The newest of these that every proxy has.
+// google.golang.org/api asks for versions of these that the module proxy answers with 403.
 replace (
 	google.golang.org/genproto => google.golang.org/genproto v0.0.0-20260319201613-d00831a3d3e7
 	google.golang.org/genproto/googleapis/rpc => google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa
