@@ -2,15 +2,19 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 
 	"peal/api"
+	"peal/internal/app"
 )
 
 // AuditCmd is `peal audit`.
 type AuditCmd struct {
 	Since when `name:"since" placeholder:"TIME" help:"Only what was accepted since then, or so long ago: 2026-01-31, 24h. What is in flight is always looked at."`
+
+	Data string `name:"data" placeholder:"DIR" help:"Data folder of a server that does not run. Without it the running server is asked."`
 
 	Conn `embed:"" group:"conn"`
 }
@@ -18,18 +22,14 @@ type AuditCmd struct {
 // Help tells of the exit code, and gives examples.
 func (AuditCmd) Help() string {
 	return "It holds what was accepted against what has ended and what is in flight, of all tenants or of one, and names what does not " +
-		"agree. A job that is missing is put back. It needs the operator key.\n\n" +
+		"agree. A job that is missing is put back. It needs the operator key. With --data it reads the folder itself, and leaves out the jobs.\n\n" +
 		"The exit code is 0 when everything agrees, and 1 when there are differences or the audit failed.\n\n" +
-		"Examples:\n\n  PEAL_API_KEY=$PEAL_OPERATOR_KEY peal audit\n  peal audit --tenant acme --since 24h --json"
+		"Examples:\n\n  PEAL_API_KEY=$PEAL_OPERATOR_KEY peal audit\n  peal audit --tenant acme --since 24h --json\n  peal audit --data peal-data"
 }
 
 // Run audits.
 func (c *AuditCmd) Run(ctx context.Context, t *term) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	report, err := cl.Audit(ctx, api.AuditRequest{Tenant: c.Tenant, Since: orNil(c.Since.ago(t.now()))})
+	report, err := c.report(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,20 @@ func (c *AuditCmd) Run(ctx context.Context, t *term) error {
 		return errReported
 	}
 	return err
+}
+
+func (c *AuditCmd) report(ctx context.Context, t *term) (*api.AuditReport, error) {
+	since := c.Since.ago(t.now())
+	if c.Data != "" {
+		log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		report, err := app.AuditFolder(ctx, c.Data, c.Tenant, since, log)
+		return &report, err
+	}
+	cl, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	return cl.Audit(ctx, api.AuditRequest{Tenant: c.Tenant, Since: orNil(since)})
 }
 
 // audit prints a line for each tenant, and the differences below.

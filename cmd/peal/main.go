@@ -41,6 +41,7 @@ type cli struct {
 
 	Backup  BackupCmd  `cmd:"" group:"server" help:"Take a backup of everything, of a running server or of a stopped one's folder."`
 	Restore RestoreCmd `cmd:"" group:"server" help:"Make a data folder of a backup."`
+	Doubt   DoubtCmd   `cmd:"" group:"server" help:"Set in doubt what may have been sent since a database was restored."`
 	Health  HealthCmd  `cmd:"" group:"other" help:"Tell by the exit code whether a server takes work."`
 
 	Emulate EmulateCmd `cmd:"" group:"other" help:"Run the stand-in of a provider, for tests."`

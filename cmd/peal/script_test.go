@@ -43,12 +43,12 @@ func TestMain(m *testing.M) {
 //	mistake REGEXP ARGS...  runs peal, which must find fault with its usage in words that match.
 func TestScripts(t *testing.T) {
 	freeAddress := freeAddresses()
-	postgres := "" // the URL of an empty database
+	var postgres [2]string // the URLs of empty databases, each for one script: they run at once
 	if os.Getenv(pgtest.Variable) != "" {
-		postgres = pgtest.URL(t)
+		postgres = [2]string{pgtest.URL(t), pgtest.URL(t)}
 	}
 	testscript.Run(t, testscript.Params{
-		Condition:           func(cond string) (bool, error) { return cond == "postgres" && postgres != "", nil },
+		Condition:           func(cond string) (bool, error) { return cond == "postgres" && postgres[0] != "", nil },
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -59,7 +59,8 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, address)
 			}
-			env.Setenv("POSTGRES_URL", postgres)
+			env.Setenv("POSTGRES_URL", postgres[0])
+			env.Setenv("POSTGRES_URL2", postgres[1])
 			env.Setenv("TZ", "UTC")
 			env.Setenv("COLUMNS", "100")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each process would rest a second before it ends

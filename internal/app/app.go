@@ -200,10 +200,10 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.waker.Store(a.ledger)
 	a.auditor = audit.New(audit.Config{
-		Records: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Retention: a.cfg.Retention, Now: a.clock.Now,
+		Records: a.store, Retained: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.send = send.New(send.Config{
-		Own: a.own, Integrations: a.directory, Records: a.store, Queues: a.stream, Env: a.env(), Metrics: a.metrics, Log: a.log,
+		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Queues: a.stream, Env: a.env(), Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{

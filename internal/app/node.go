@@ -40,8 +40,7 @@ func thisNode(roles []string, alone bool) peal.Node {
 // ownBroker is what a node with an embedded broker adds to its roles: it cannot share its jobs with others.
 const ownBroker = "broker"
 
-// joinTime is how long a starting node waits for one that it cannot live beside to be heard of no more: it may have died
-// just now.
+// joinTime is how long a starting node waits for one that it cannot live beside to be heard of no more: it may have died.
 const joinTime = 15 * time.Second
 
 // join shows the other nodes of a shared database that this one is there. Nodes share one broker; where this node or
@@ -62,11 +61,13 @@ func (a *App) join(ctx context.Context) error {
 	defer cancel()
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
+	roll := lease.NewRoll(lease.TTL)
 	for {
-		nodes, err := a.store.Beat(ctx, first, lease.TTL)
+		nodes, err := a.store.Beat(ctx, first)
 		if err != nil {
 			return fmt.Errorf("join the other nodes: %w", err)
 		}
+		nodes = roll.Living(nodes)
 		other := slices.IndexFunc(nodes, func(n peal.Node) bool {
 			return n.ID != a.node.ID && (embedded || slices.Contains(n.Roles, ownBroker))
 		})
@@ -88,8 +89,15 @@ func (a *App) has(role string) bool { return slices.Contains(a.node.Roles, role)
 
 // own waits until this node is the owner of an integration's queue.
 func (a *App) own(ctx context.Context, integrationID string) (send.Lease, error) {
-	return a.leases.Hold(ctx, "integration:"+integrationID, peal.RoleSend)
+	return a.leases.Hold(ctx, queueOf(integrationID), peal.RoleSend)
 }
+
+// refuse tells the other nodes whether this one can be the owner of an integration's queue.
+func (a *App) refuse(integrationID string, refuse bool) {
+	a.leases.Refuse(queueOf(integrationID), refuse)
+}
+
+func queueOf(integrationID string) string { return "integration:" + integrationID }
 
 // stage is something that runs until it is told to stop.
 type stage interface {
@@ -128,8 +136,8 @@ func (a *App) stagesOf() []stage {
 // brokerPatience is how long a node that cannot reach the broker keeps the right to send, which others could use.
 const brokerPatience = 10 * time.Second
 
-// watchBroker lets others send while this node cannot reach the broker.
-func (a *App) watchBroker(ctx context.Context) {
+// watchBroker lets others send while this node cannot reach the broker: ready tells whether it can, able whether it may send.
+func watchBroker(ctx context.Context, ready func() error, able func(bool)) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	away := time.Time{}
@@ -139,12 +147,12 @@ func (a *App) watchBroker(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if a.stream.Ready() == nil {
+		if ready() == nil {
 			away = time.Time{}
 		} else if away.IsZero() {
 			away = time.Now()
 		}
-		a.leases.Able(peal.RoleSend, away.IsZero() || time.Since(away) < brokerPatience)
+		able(away.IsZero() || time.Since(away) < brokerPatience)
 	}
 }
 
@@ -162,7 +170,10 @@ func (a *App) Run(ctx context.Context) error {
 	for _, s := range a.stagesOf() {
 		g.Go(func() error { return s.Run(ctx) })
 	}
-	g.Go(func() error { a.watchBroker(ctx); return nil })
+	g.Go(func() error {
+		watchBroker(ctx, a.stream.Ready, func(able bool) { a.leases.Able(peal.RoleSend, able) })
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)

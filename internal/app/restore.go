@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"peal/api"
 	"peal/internal/backup"
-	"peal/internal/peal"
-	"peal/internal/provider/all"
 	"peal/internal/store"
 )
 
@@ -119,30 +115,9 @@ func (r *Restored) mend(ctx context.Context, cfg *RestoreConfig, copied string) 
 	if err != nil {
 		return err
 	}
-	r.Doubted, err = c.Doubt(ctx, time.Now(), harmless)
+	doubted, err := c.Doubt(ctx, store.Doubt{Now: time.Now(), Harmless: harmless})
+	r.Doubted = doubted.InDoubt
 	return err
-}
-
-// harmless are the integrations that say that a message sent twice does no harm.
-func harmless(ctx context.Context, c *store.Copy) (ids []string, err error) {
-	rows, err := c.Integrations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		var s api.Settings
-		if err := json.Unmarshal(rows[i].Settings, &s); err != nil {
-			return nil, fmt.Errorf("read the settings of integration %s: %w", rows[i].ID, err)
-		}
-		policy := peal.OnUnknown(s.OnUnknown)
-		if kind, ok := all.ByName(rows[i].Kind); ok && policy == "" {
-			policy = kind.Defaults().OnUnknown
-		}
-		if policy == peal.Resend {
-			ids = append(ids, rows[i].ID)
-		}
-	}
-	return ids, nil
 }
 
 // syncFolder makes a rename in the folder last. Not every system can; where it cannot there is nothing to be done.

@@ -66,6 +66,7 @@ func TestEveryRuleIsFelt(t *testing.T) {
 		{"some packages keep to the standard library", "api/a.go", "package api\nimport _ \"github.com/google/uuid\"\n", "uuid"},
 		{"some packages keep to the standard library", "emulator/one/a.go", "package one\nimport _ \"peal/api\"\n", "peal/api"},
 		{"some packages keep to the standard library", "emulator/one/a_test.go", "package one\nimport _ \"peal/internal/provider\"\n", "provider"},
+		{"some packages keep to the standard library", "emulator/apns/a.go", "package apns\nimport _ \"golang.org/x/net/http2\"\nimport _ \"golang.org/x/net/idna\"\n", "idna"},
 		{"client imports api and e2ee only", "client/a.go", "package client\nimport _ \"peal/internal/peal\"\n", "internal/peal"},
 		{"client imports api and e2ee only", "client/a.go", "package client\nimport _ \"example.org/x\"\n", "example.org"},
 		{"nothing inside imports e2ee", "internal/store/a_test.go", "package store\nimport _ \"peal/e2ee/keys\"\n", "e2ee"},

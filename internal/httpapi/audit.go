@@ -36,10 +36,15 @@ func (s *Server) makeAudit(ctx context.Context, in *auditInput) (*auditOutput, e
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	out := &auditOutput{api.AuditReport{
+	return &auditOutput{AuditReport(r)}, nil
+}
+
+// AuditReport is a report as the API tells it.
+func AuditReport(r *audit.Report) api.AuditReport {
+	out := api.AuditReport{
 		Tenants: make([]api.AuditTenant, len(r.Tenants)), Differences: make([]api.AuditDifference, len(r.Differences)),
 		DifferenceCount: r.Count, NextCursor: r.Cursor,
-	}}
+	}
 	for i := range r.Tenants {
 		t := &r.Tenants[i]
 		of := api.AuditTenant{
@@ -49,11 +54,11 @@ func (s *Server) makeAudit(ctx context.Context, in *auditInput) (*auditOutput, e
 		for status, n := range t.ByStatus {
 			of.ByStatus[string(status)] = n
 		}
-		out.Body.Tenants[i] = of
+		out.Tenants[i] = of
 	}
 	for i := range r.Differences {
 		d := &r.Differences[i]
-		out.Body.Differences[i] = api.AuditDifference{Kind: string(d.Kind), Tenant: d.TenantID, ID: d.ID, Detail: d.Detail}
+		out.Differences[i] = api.AuditDifference{Kind: string(d.Kind), Tenant: d.TenantID, ID: d.ID, Detail: d.Detail}
 	}
-	return out, nil
+	return out
 }

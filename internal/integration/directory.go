@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +36,7 @@ type view struct {
 	byID     map[string]*peal.Integration
 	byTenant map[string][]*peal.Integration
 	byHook   map[[sha256.Size]byte]*peal.Integration
+	unopened map[string]string // why, by id
 }
 
 // Directory is the opened view of all integrations. Create it with NewDirectory, then Reload.
@@ -85,8 +88,8 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 }
 
-// Reload reads all integrations. One that cannot be opened is left out and logged; the others go on. It fails when none
-// can be opened because the master key is another one.
+// Reload reads all integrations. One that cannot be opened is left out, and logged when that is news; the others go on. The
+// first reading fails when none can be opened because the master key is another one.
 func (d *Directory) Reload(ctx context.Context) error {
 	d.reload.Lock()
 	defer d.reload.Unlock()
@@ -97,7 +100,7 @@ func (d *Directory) Reload(ctx context.Context) error {
 	old := d.view.Load()
 	next := &view{
 		byID: map[string]*peal.Integration{}, byTenant: map[string][]*peal.Integration{},
-		byHook: map[[sha256.Size]byte]*peal.Integration{},
+		byHook: map[[sha256.Size]byte]*peal.Integration{}, unopened: map[string]string{},
 	}
 	wrongKey, same := 0, true
 	for i := range rows {
@@ -106,16 +109,19 @@ func (d *Directory) Reload(ctx context.Context) error {
 			wrongKey++
 		}
 		if err != nil {
-			d.log.Error("integration not opened", "integration_id", rows[i].ID, "error", err)
+			next.unopened[rows[i].ID] = err.Error()
+			if old.unopened[rows[i].ID] != err.Error() {
+				d.log.Error("integration not opened; this node neither sends over it nor takes its webhooks", "integration_id", rows[i].ID, "error", err)
+			}
 			continue
 		}
 		same = same && in == old.byID[in.ID]
 		next.add(in)
 	}
-	if wrongKey > 0 && wrongKey == len(rows) {
+	if wrongKey > 0 && wrongKey == len(rows) && old.byID == nil {
 		return fmt.Errorf("every integration is %w: PEAL_MASTER_KEY is not the one that this database was made with", vault.ErrWrongKey)
 	}
-	if !same || len(next.byID) != len(old.byID) {
+	if !same || len(next.byID) != len(old.byID) || !maps.Equal(next.unopened, old.unopened) {
 		d.set(next)
 	}
 	return nil
@@ -184,6 +190,10 @@ func (d *Directory) All() []*peal.Integration {
 	return all
 }
 
+// Unopened gives the ids of those that are there and that this process cannot open: their provider is unknown to it, they
+// were sealed under another master key, or their settings fail.
+func (d *Directory) Unopened() []string { return slices.Sorted(maps.Keys(d.view.Load().unopened)) }
+
 // ByID gives an integration whatever its tenant; nil when there is none.
 func (d *Directory) ByID(id string) *peal.Integration { return d.view.Load().byID[id] }
 
@@ -242,7 +252,7 @@ func (d *Directory) Lift(ctx context.Context, in *peal.Integration) error {
 func (v *view) with(in *peal.Integration) *view {
 	next := &view{
 		byID: map[string]*peal.Integration{}, byTenant: map[string][]*peal.Integration{},
-		byHook: map[[sha256.Size]byte]*peal.Integration{},
+		byHook: map[[sha256.Size]byte]*peal.Integration{}, unopened: v.unopened,
 	}
 	for tenant, list := range v.byTenant {
 		for _, i := range list {

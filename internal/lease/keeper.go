@@ -3,8 +3,8 @@ package lease
 import (
 	"cmp"
 	"context"
-	"hash/fnv"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,14 +18,16 @@ const TTL = 10 * time.Second
 const (
 	beats  = 4  // in the life of a lease that is not renewed
 	margin = 10 // a holder counts its lease as over a tenth early: clocks may run differently fast
+	forget = 6  // lives after which the row of a node that is silent is removed
 )
 
 // Records are where leases are kept.
 type Records interface {
-	Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error)
-	Take(ctx context.Context, node string, names []string, ttl time.Duration) ([]peal.Lease, error)
+	Renew(ctx context.Context, node string, names []string) ([]string, error)
+	Leases(ctx context.Context) ([]peal.Lease, error)
+	Take(ctx context.Context, node string, seen []peal.Lease) ([]peal.Lease, error)
 	Release(ctx context.Context, node string, names []string) error
-	Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error)
+	Beat(ctx context.Context, n peal.Node) ([]peal.Node, error)
 	Leave(ctx context.Context, node string) error
 }
 
@@ -43,9 +45,12 @@ type Keeper struct {
 	wake chan struct{}
 
 	rounds sync.Mutex // over what is written: a renewal that was asked for must not undo a release
+	roll   *Roll      // these two are of the rounds
+	watch  watch
 
 	mu      sync.Mutex
 	unable  map[string]bool // roles that this node cannot fill now
+	refused map[string]bool // leases that it cannot fill
 	wants   map[string]*want
 	held    map[string]*Lease
 	nodes   []peal.Node
@@ -65,7 +70,8 @@ func New(cfg Config) *Keeper {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Keeper{
-		cfg: cfg, wake: make(chan struct{}, 1), unable: map[string]bool{}, wants: map[string]*want{}, held: map[string]*Lease{}, nodes: []peal.Node{cfg.Node},
+		cfg: cfg, wake: make(chan struct{}, 1), roll: NewRoll(cfg.TTL), watch: watch{ttl: cfg.TTL}, unable: map[string]bool{},
+		refused: map[string]bool{}, wants: map[string]*want{}, held: map[string]*Lease{}, nodes: []peal.Node{cfg.Node},
 	}
 }
 
@@ -73,15 +79,32 @@ func New(cfg Config) *Keeper {
 func (k *Keeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(k.cfg.TTL / beats)
 	defer tick.Stop()
+	soon := time.NewTimer(0)
+	defer soon.Stop()
 	for {
 		k.round(ctx)
+		soon.Reset(k.watch.next(k.waiting(), k.cfg.TTL))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-soon.C:
 		case <-k.wake:
 		}
 	}
+}
+
+// waiting gives the leases that somebody here waits for.
+func (k *Keeper) waiting() (names []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for name := range k.wants {
+		if k.held[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Leave makes this node take no more and tells the others that it goes. What it holds it keeps until that is released.
@@ -89,6 +112,8 @@ func (k *Keeper) Leave(ctx context.Context) error {
 	k.mu.Lock()
 	k.leaving = true
 	k.mu.Unlock()
+	k.rounds.Lock() // a beat that is on its way would bring the node back
+	defer k.rounds.Unlock()
 	return k.cfg.Records.Leave(ctx, k.cfg.Node.ID)
 }
 
@@ -104,6 +129,22 @@ func (k *Keeper) Able(role string, able bool) {
 		delete(k.unable, role)
 	} else {
 		k.unable[role] = true
+	}
+	k.rouse()
+}
+
+// Refuse says whether this node cannot fill a lease that it could have by its roles: then another is to have it, and one
+// that it holds it gives up. The others read it in the node's record.
+func (k *Keeper) Refuse(name string, refuse bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if refuse == k.refused[name] {
+		return
+	}
+	if refuse {
+		k.refused[name] = true
+	} else {
+		delete(k.refused, name)
 	}
 	k.rouse()
 }
@@ -191,17 +232,24 @@ func (k *Keeper) beat(ctx context.Context) error {
 	k.mu.Lock()
 	leaving, node := k.leaving, k.cfg.Node
 	node.Roles = slices.DeleteFunc(slices.Clone(node.Roles), func(role string) bool { return k.unable[role] })
+	node.Refuses = slices.Sorted(maps.Keys(k.refused))
 	k.mu.Unlock()
 	if leaving {
 		return nil
 	}
-	nodes, err := k.cfg.Records.Beat(ctx, node, k.cfg.TTL)
+	nodes, err := k.cfg.Records.Beat(ctx, node)
 	if err != nil {
 		return err
 	}
+	living := k.roll.Living(nodes)
 	k.mu.Lock()
-	k.nodes = nodes
+	k.nodes = living
 	k.mu.Unlock()
+	for _, id := range k.roll.forgettable(forget * k.cfg.TTL) {
+		if err := k.cfg.Records.Leave(ctx, id); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -218,7 +266,7 @@ func (k *Keeper) renew(ctx context.Context) error {
 		return nil
 	}
 	asked := time.Now()
-	still, err := k.cfg.Records.Renew(ctx, k.cfg.Node.ID, names, k.cfg.TTL)
+	still, err := k.cfg.Records.Renew(ctx, k.cfg.Node.ID, names)
 	if err != nil {
 		return err
 	}
@@ -246,20 +294,21 @@ func (k *Keeper) renew(ctx context.Context) error {
 }
 
 func (k *Keeper) take(ctx context.Context) error {
-	k.mu.Lock()
-	var names []string
-	for name, w := range k.wants {
-		if k.held[name] == nil && !k.leaving && k.mine(name, w.role) {
-			names = append(names, name)
-		}
-	}
-	k.mu.Unlock()
-	if len(names) == 0 {
+	waiting := k.waiting()
+	if len(waiting) == 0 {
 		return nil
 	}
-	slices.Sort(names)
+	rows, err := k.cfg.Records.Leases(ctx) // those that are not for this node, too: whose they are may change
+	if err != nil {
+		return err
+	}
+	k.watch.see(rows)
+	terms := k.due(waiting)
+	if len(terms) == 0 {
+		return nil
+	}
 	asked := time.Now()
-	taken, err := k.cfg.Records.Take(ctx, k.cfg.Node.ID, names, k.cfg.TTL)
+	taken, err := k.cfg.Records.Take(ctx, k.cfg.Node.ID, terms)
 	if err != nil {
 		return err
 	}
@@ -288,35 +337,4 @@ func (k *Keeper) give(taken []peal.Lease, asked time.Time) (unwanted []string) {
 		w.given <- l
 	}
 	return unwanted
-}
-
-// mine tells whether this node is the one that should have a lease: of the living with the role, the one that the hash
-// of both names favours.
-func (k *Keeper) mine(name, role string) bool {
-	if k.leaving || k.unable[role] {
-		return false
-	}
-	best, most := k.cfg.Node.ID, weight(k.cfg.Node.ID, name)
-	for i := range k.nodes {
-		n := &k.nodes[i]
-		if n.ID == k.cfg.Node.ID || !slices.Contains(n.Roles, role) {
-			continue
-		}
-		if w := weight(n.ID, name); w > most || (w == most && n.ID > best) {
-			best, most = n.ID, w
-		}
-	}
-	return best == k.cfg.Node.ID
-}
-
-func weight(node, name string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(node + "\x00" + name)) // a hash never fails
-	// FNV's high bits hardly see the last bytes; this spreads them (the finalizer of MurmurHash3).
-	x := h.Sum64()
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
 }

@@ -163,24 +163,24 @@ func (c *cutOff) now(off bool) {
 	c.mu.Unlock()
 }
 
-func (c *cutOff) Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error) {
+func (c *cutOff) Renew(ctx context.Context, node string, names []string) ([]string, error) {
 	c.mu.Lock()
 	off := c.off
 	c.mu.Unlock()
 	if off {
 		return nil, errors.New("cut off")
 	}
-	return c.Records.Renew(ctx, node, names, ttl)
+	return c.Records.Renew(ctx, node, names)
 }
 
-func (c *cutOff) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error) {
+func (c *cutOff) Beat(ctx context.Context, n peal.Node) ([]peal.Node, error) {
 	c.mu.Lock()
 	off := c.off
 	c.mu.Unlock()
 	if off {
 		return nil, errors.New("cut off")
 	}
-	return c.Records.Beat(ctx, n, within)
+	return c.Records.Beat(ctx, n)
 }
 
 // TestALeaseTakenAgainIsNotTheFirst: what was sent in between nobody knows.

@@ -26,6 +26,7 @@ type Metrics struct {
 	Uncertain  *prometheus.GaugeVec // integration
 	Dead       *prometheus.GaugeVec // integration
 	Paused     *prometheus.GaugeVec // integration
+	Unopened   *prometheus.GaugeVec // integration: only those that this node cannot open; send keeps it
 	Callbacks  *prometheus.CounterVec
 	Held       prometheus.Counter
 	Backlog    prometheus.Gauge // webhooks that wait to be folded in
@@ -120,6 +121,7 @@ func New() *Metrics {
 		Uncertain:  gauge("peal_uncertain", "Deliveries whose outcome is unknown.", "integration"),
 		Dead:       gauge("peal_dead_letters", "Deliveries that ran out of attempts and wait for a person.", "integration"),
 		Paused:     gauge("peal_integration_paused", "1 while the integration does not send.", "integration"),
+		Unopened:   gauge("peal_integration_unopened", "1 while this node cannot open the integration, and leaves it to others.", "integration"),
 		Callbacks:  counter("peal_callbacks_total", "Webhooks taken, by integration.", "integration"),
 		Held:       counter("peal_callbacks_held_total", "Webhooks that the records kept, since the broker was away.").WithLabelValues(),
 		Backlog:    gauge("peal_callbacks_backlog", "Webhooks that wait to be folded into the records.").WithLabelValues(),

@@ -19,10 +19,14 @@ type Node struct {
 	Roles     []string
 	Version   string
 	StartedAt time.Time
+	Refuses   []string // leases that it could have by its roles, and cannot fill
+	Beats     int64    // rises while it lives
 }
 
 // Lease is the right to do something that only one node may do at a time.
 type Lease struct {
-	Name  string
-	Epoch int64 // rises when it changes hands; 1 is its first holder ever
+	Name     string
+	Node     string // who has it; empty when it was released
+	Epoch    int64  // rises whenever it is taken; 1 is its first holder ever
+	Renewals int64  // rises with whatever is done to it
 }

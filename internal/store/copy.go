@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"peal/internal/peal"
@@ -108,50 +106,31 @@ func (c *Copy) Integrations(ctx context.Context) ([]peal.SealedIntegration, erro
 	return all, nil
 }
 
-// sqlInDoubt chooses what may have been sent since the copy was made: what was being sent, what was due, and what an
-// end of a pause can have made due.
-const sqlInDoubt = ` FROM communications_log WHERE in_flight = 1 AND (status = 'sending' OR status = 'queued' AND
-	(due_at IS NULL OR due_at <= ?1 OR put_back = 1)) AND integration_id NOT IN (SELECT value FROM json_each(?2))`
+// Doubt is Store.Doubt.
+func (c *Copy) Doubt(ctx context.Context, d Doubt) (Doubted, error) {
+	return d.set(ctx, &pool{c.db, sqliteDialect()}, c.write)
+}
 
-// Doubt makes uncertain what may have been sent since the copy was made, but for the integrations of which a repeat does
-// no harm, and tells how many that were. They are as if a call had been begun, and are looked for at once where a provider can
-// be asked. What was not due by now was not sent: it stays.
-func (c *Copy) Doubt(ctx context.Context, now time.Time, harmless []string) (n int64, err error) {
-	if harmless == nil {
-		harmless = []string{}
-	}
-	ids, err := json.Marshal(harmless)
+func (c *Copy) write(ctx context.Context, f func(*tx) error) (err error) {
+	conn, err := c.db.Conn(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("write ids: %w", err)
+		return fmt.Errorf("open a connection: %w", err)
 	}
-	const reason = "it was queued when the backup was made; whether it was sent since is not known"
-	tx, err := c.db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("begin: %w", err)
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	t := &tx{ctx: ctx, d: sqliteDialect(), conn: conn}
+	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after the commit it does nothing
-	_, err = tx.ExecContext(ctx, `INSERT INTO delivery_events (delivery_id, mark, at, type, status, code, detail)
-		SELECT delivery_id, ?3, ?1, ?4, 'uncertain', ?5, ?6`+sqlInDoubt, now.UnixMicro(), string(ids),
-		string(peal.EventRestored)+":"+strconv.FormatInt(now.UnixMicro(), 10), string(peal.EventRestored), peal.CodeRestored, reason)
-	if err != nil {
-		return 0, fmt.Errorf("write events: %w", err)
+	if err := f(t); err != nil {
+		_, rerr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, rerr)
 	}
-	res, err := tx.ExecContext(ctx, `UPDATE communications_log SET status = 'uncertain', error_code = ?3, error_reason = ?4,
-		attempts = attempts + CASE status WHEN 'queued' THEN 1 ELSE 0 END, check_at = ?1,
-		updated_at = ?1, due_at = NULL, put_back = NULL WHERE row_id IN (SELECT row_id`+sqlInDoubt+`)`,
-		now.UnixMicro(), string(ids), peal.CodeRestored, reason)
-	if err == nil {
-		n, err = res.RowsAffected()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("set in doubt: %w", err)
-	}
-	return n, tx.Commit()
+	return t.exec("COMMIT")
 }
 
 // Alone forgets the processes that served the records, and ends what they held: none of them serves the copy.
 func (c *Copy) Alone(ctx context.Context) error {
-	_, err := c.db.ExecContext(ctx, `UPDATE leases SET expires_at = 0`)
+	_, err := c.db.ExecContext(ctx, `UPDATE leases SET node_id = ''`)
 	if err == nil {
 		_, err = c.db.ExecContext(ctx, `DELETE FROM nodes`)
 	}

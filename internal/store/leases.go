@@ -5,39 +5,28 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"peal/internal/peal"
 )
 
 const (
-	sqlRenew = `UPDATE leases SET expires_at = ? WHERE node_id = ? AND name = ?`
-	sqlTake  = `INSERT INTO leases (name, node_id, epoch, expires_at) VALUES (?1, ?2, 1, ?3)
-		ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + CASE WHEN leases.node_id = excluded.node_id AND leases.expires_at > ?4 THEN 0 ELSE 1 END,
-		node_id = excluded.node_id, expires_at = excluded.expires_at
-		WHERE leases.node_id = excluded.node_id OR leases.expires_at <= ?4`
-	sqlEpoch   = `SELECT epoch FROM leases WHERE name = ? AND node_id = ?`
-	sqlRelease = `UPDATE leases SET expires_at = 0 WHERE node_id = ? AND name = ?`
-	sqlBeat    = `INSERT INTO nodes (node_id, roles, version, started_at, seen_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (node_id) DO UPDATE SET roles = excluded.roles, version = excluded.version, seen_at = excluded.seen_at`
-	sqlForgetNodes = `DELETE FROM nodes WHERE seen_at < ?`
+	sqlRenew = `UPDATE leases SET renewals = renewals + 1 WHERE node_id = ? AND name = ?`
+	sqlTake  = `INSERT INTO leases (name, node_id, epoch, renewals) VALUES (?1, ?2, 1, 1)
+		ON CONFLICT (name) DO UPDATE SET node_id = excluded.node_id, epoch = leases.epoch + 1, renewals = leases.renewals + 1
+		WHERE leases.node_id = '' OR leases.node_id = excluded.node_id OR (leases.node_id = ?3 AND leases.renewals = ?4)`
+	sqlEpoch   = `SELECT epoch, renewals FROM leases WHERE name = ? AND node_id = ?`
+	sqlRelease = `UPDATE leases SET node_id = '', renewals = renewals + 1 WHERE node_id = ? AND name = ?`
+	sqlBeat    = `INSERT INTO nodes (node_id, roles, version, started_at, refuses, beats) VALUES (?, ?, ?, ?, ?, 1)
+		ON CONFLICT (node_id) DO UPDATE SET roles = excluded.roles, version = excluded.version, refuses = excluded.refuses, beats = nodes.beats + 1`
 )
 
-// forgottenAfter is how long a node that is heard of no more is remembered.
-const forgottenAfter = time.Hour
-
-// Renew makes a node's leases last for ttl from now by the clock of the records, and gives the names of those that are
-// still its own: a lease that has run out stays its last holder's until another takes it.
-func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time.Duration) (held []string, err error) {
+// Renew shows that a node still holds its leases, and gives the names of those that are still its own: a lease stays its
+// holder's until another takes it.
+func (s *Store) Renew(ctx context.Context, node string, names []string) (held []string, err error) {
 	err = s.writeApart(ctx, func(t *tx) error {
 		held = held[:0]
-		names := slices.Sorted(slices.Values(names)) // in one order for all, so that nobody waits in a circle
-		now, err := s.clock(t)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			n, err := t.affect(sqlRenew, now.Add(ttl).UnixMicro(), node, name)
+		for _, name := range slices.Sorted(slices.Values(names)) { // in one order for all, so that nobody waits in a circle
+			n, err := t.affect(sqlRenew, node, name)
 			if err != nil {
 				return fmt.Errorf("renew leases: %w", err)
 			}
@@ -50,30 +39,37 @@ func (s *Store) Renew(ctx context.Context, node string, names []string, ttl time
 	return held, err
 }
 
-// Take gives a node those of the leases that are free, have run out, or are its own already. The epoch rises unless it had
-// them without a break.
-func (s *Store) Take(ctx context.Context, node string, names []string, ttl time.Duration) (taken []peal.Lease, err error) {
+// Leases gives all leases as they stand.
+func (s *Store) Leases(ctx context.Context) ([]peal.Lease, error) {
+	all, err := list(ctx, s.quick, func(row scanner, l *peal.Lease) error {
+		return row.Scan(&l.Name, &l.Node, &l.Epoch, &l.Renewals)
+	}, `SELECT name, node_id, epoch, renewals FROM leases ORDER BY name`)
+	if err != nil {
+		return nil, fmt.Errorf("read leases: %w", err)
+	}
+	return all, nil
+}
+
+// Take gives a node those of the leases that are free or its own already, and those of other nodes that still stand as
+// they were seen. No clock of the records has a say: whether a holder has had its time only who watched it can know.
+func (s *Store) Take(ctx context.Context, node string, seen []peal.Lease) (taken []peal.Lease, err error) {
+	seen = slices.SortedFunc(slices.Values(seen), func(a, b peal.Lease) int { return strings.Compare(a.Name, b.Name) })
 	err = s.writeApart(ctx, func(t *tx) error {
 		taken = taken[:0]
-		names := slices.Sorted(slices.Values(names))
-		now, err := s.clock(t)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			n, err := t.affect(sqlTake, name, node, now.Add(ttl).UnixMicro(), now.UnixMicro())
+		for _, l := range seen {
+			n, err := t.affect(sqlTake, l.Name, node, l.Node, l.Renewals)
 			if err != nil {
 				return fmt.Errorf("take leases: %w", err)
 			}
 			if n == 0 {
 				continue
 			}
-			row, err := t.row(sqlEpoch, name, node)
-			if err != nil {
-				return err
+			row, err := t.row(sqlEpoch, l.Name, node)
+			if err == nil {
+				l.Node = node
+				err = row.Scan(&l.Epoch, &l.Renewals)
 			}
-			l := peal.Lease{Name: name}
-			if err := row.Scan(&l.Epoch); err != nil {
+			if err != nil {
 				return fmt.Errorf("take leases: %w", err)
 			}
 			taken = append(taken, l)
@@ -95,53 +91,32 @@ func (s *Store) Release(ctx context.Context, node string, names []string) error 
 	})
 }
 
-// Beat notes that a node lives, and gives all that were heard of within the time, it among them.
-func (s *Store) Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error) {
-	var now time.Time
-	err := s.writeApart(ctx, func(t *tx) (err error) {
-		if now, err = s.clock(t); err != nil {
-			return err
-		}
-		err = t.exec(sqlBeat, n.ID, strings.Join(n.Roles, ","), n.Version, n.StartedAt.UnixMicro(), now.UnixMicro())
-		if err == nil {
-			err = t.exec(sqlForgetNodes, now.Add(-forgottenAfter).UnixMicro())
-		}
-		if err != nil {
-			return fmt.Errorf("note node: %w", err)
-		}
-		return nil
+// Beat notes that a node lives, and gives all that have not left, it among them. Which of them live shows in their beats.
+func (s *Store) Beat(ctx context.Context, n peal.Node) ([]peal.Node, error) {
+	err := s.writeApart(ctx, func(t *tx) error {
+		return t.exec(sqlBeat, n.ID, strings.Join(n.Roles, ","), n.Version, n.StartedAt.UnixMicro(), strings.Join(n.Refuses, " "))
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("note node: %w", err)
 	}
-	nodes, err := list(ctx, s.reads, func(row scanner, n *peal.Node) error {
-		var roles string
-		err := row.Scan(&n.ID, &roles, &n.Version, at{&n.StartedAt})
-		n.Roles = strings.Split(roles, ",")
+	return s.Nodes(ctx)
+}
+
+// Nodes gives all that have not left, dead ones among them.
+func (s *Store) Nodes(ctx context.Context) ([]peal.Node, error) {
+	nodes, err := list(ctx, s.quick, func(row scanner, n *peal.Node) error {
+		var roles, refuses string
+		err := row.Scan(&n.ID, &roles, &n.Version, at{&n.StartedAt}, &refuses, &n.Beats)
+		n.Roles, n.Refuses = strings.Split(roles, ","), strings.Fields(refuses)
 		return err
-	}, `SELECT node_id, roles, version, started_at FROM nodes WHERE seen_at > ? ORDER BY node_id`, now.Add(-within).UnixMicro())
+	}, `SELECT node_id, roles, version, started_at, refuses, beats FROM nodes ORDER BY node_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read nodes: %w", err)
 	}
 	return nodes, nil
 }
 
-// Leave forgets a node that stops.
+// Leave forgets a node that has stopped.
 func (s *Store) Leave(ctx context.Context, node string) error {
 	return s.writeApart(ctx, func(t *tx) error { return t.exec(`DELETE FROM nodes WHERE node_id = ?`, node) })
-}
-
-// clock is the one clock that all nodes go by: the database's, where they share one.
-func (s *Store) clock(t *tx) (now time.Time, err error) {
-	if !s.shared {
-		return s.now(), nil
-	}
-	row, err := t.row(`SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`)
-	if err == nil {
-		err = row.Scan(at{&now})
-	}
-	if err != nil {
-		return now, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return now, nil
 }

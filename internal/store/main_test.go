@@ -87,6 +87,6 @@ func TestStoreOnPostgres(t *testing.T) {
 	t.Parallel()
 	pool := postgres(t)
 	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store {
-		return openWith(t, Config{URL: pool.URL(t), Now: now, ownClock: true})
+		return openWith(t, Config{URL: pool.URL(t), Now: now})
 	})
 }

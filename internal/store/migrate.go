@@ -99,7 +99,7 @@ type Migration struct {
 // PendingMigrations gives the steps that Open would take. It writes nothing, and a database that is not there yet needs
 // all of them. It fails with ErrNewerSchema on a database of a newer Peal.
 func PendingMigrations(ctx context.Context, cfg Config) (_ []Migration, err error) {
-	s, err := schemaToRead(cfg)
+	s, err := schemaToRead(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +119,17 @@ func PendingMigrations(ctx context.Context, cfg Config) (_ []Migration, err erro
 }
 
 // schemaToRead opens a database only to look at its schema.
-func schemaToRead(cfg Config) (schema, error) {
+func schemaToRead(ctx context.Context, cfg Config) (schema, error) {
 	if cfg.URL != "" {
 		base, err := parseURL(cfg.URL)
 		if err != nil {
 			return schema{}, err
 		}
-		return postgresSchema(openPool(base, 1, map[string]string{"default_transaction_read_only": "on"}))
+		db := openPool(base, 1, map[string]string{"default_transaction_read_only": "on"})
+		if err := checkServer(ctx, db); err != nil {
+			return schema{}, errors.Join(err, db.Close())
+		}
+		return postgresSchema(db)
 	}
 	file := cfg.Path
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {

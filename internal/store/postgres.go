@@ -45,7 +45,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	admin := openPool(base, 1, adminParams())
 	admin.SetMaxIdleConns(0) // it is used once in a long while
 	s := &Store{
-		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log, shared: !cfg.ownClock,
+		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log,
 		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
 	}
 	if err := s.adviseServer(ctx); err != nil {
@@ -142,15 +142,28 @@ const (
 	migrationPause = 2 * time.Second
 )
 
+// checkServer asks the server for its version, and refuses one that is too old.
+func checkServer(ctx context.Context, db *sql.DB) error {
+	var number int
+	if err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&number); err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	return checkVersion(number)
+}
+
+// checkVersion judges a server's version, in the form of server_version_num: 140005 is 14.5.
+func checkVersion(number int) error {
+	if version := number / 10000; version < oldestServer {
+		return fmt.Errorf("the PostgreSQL server is of version %d; it must be %d or newer", version, oldestServer)
+	}
+	return nil
+}
+
 func migratePostgres(ctx context.Context, base *pgx.ConnConfig) (err error) {
 	db := openPool(base, 2, map[string]string{"lock_timeout": millis(migrationLock)})
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var version int
-	if err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int / 10000`).Scan(&version); err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
-	}
-	if version < oldestServer {
-		return fmt.Errorf("the PostgreSQL server is of version %d; it must be %d or newer", version, oldestServer)
+	if err := checkServer(ctx, db); err != nil {
+		return err
 	}
 	s, err := postgresSchema(db)
 	if err != nil {

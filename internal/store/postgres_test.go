@@ -155,6 +155,18 @@ func TestANewerSchemaIsRefusedOnPostgres(t *testing.T) {
 	}
 }
 
+func TestAnOldServerIsRefused(t *testing.T) {
+	t.Parallel()
+	for number, refused := range map[int]bool{90624: true, 100023: true, 130023: true, 139999: true, 140000: false, 140023: false, 180004: false} {
+		if err := checkVersion(number); (err != nil) != refused {
+			t.Errorf("of %d it says %v; want it refused: %v", number, err, refused)
+		}
+	}
+	if err := checkVersion(130023); err == nil || !strings.Contains(err.Error(), "version 13; it must be 14 or newer") {
+		t.Errorf("13.23 is refused with %v", err)
+	}
+}
+
 // TestOneKeyOverThreeNodes makes one notification, and one answer for all.
 func TestOneKeyOverThreeNodes(t *testing.T) {
 	t.Parallel()

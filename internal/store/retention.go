@@ -22,9 +22,13 @@ func idAt(t time.Time) string {
 
 // Retain lets go of what was accepted before the time: notifications, their deliveries and events, and their counts.
 // What is in flight, and dead letters that wait for a person, stay; the result tells how many. PostgreSQL drops whole
-// partitions, so there they keep their neighbours. It is safe to run twice, and at once.
+// partitions, so there they keep their neighbours. From then on WholeFrom tells that hour. It is safe to run twice, and at
+// once.
 func (s *Store) Retain(ctx context.Context, before time.Time) (peal.Retention, error) {
 	var r peal.Retention
+	if err := s.markWhole(ctx, before); err != nil {
+		return r, err
+	}
 	if s.admin != nil {
 		return s.retainPartitions(ctx, before)
 	}
@@ -32,6 +36,29 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (peal.Retention, e
 		return r, err
 	}
 	return r, s.forgetCounts(ctx, before)
+}
+
+// markWhole notes, before anything leaves, that it may: who has read rows and then finds no new mark has read all of them.
+func (s *Store) markWhole(ctx context.Context, before time.Time) error {
+	hour := before.Add(time.Hour-1).Unix() / 3600 // of the hour of that time a part leaves
+	err := s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO whole (id, from_hour) VALUES (1, ?)
+			ON CONFLICT (id) DO UPDATE SET from_hour = excluded.from_hour WHERE whole.from_hour < excluded.from_hour`, hour)
+	})
+	if err != nil {
+		return fmt.Errorf("note what stays whole: %w", err)
+	}
+	return nil
+}
+
+// WholeFrom is the oldest hour, since 1970, of which Retain has let nothing go, whatever it was called with later; 0 when
+// it never ran.
+func (s *Store) WholeFrom(ctx context.Context) (hour int64, err error) {
+	err = one(ctx, s.reads, scanInto[int64], &hour, `SELECT COALESCE(MAX(from_hour), 0) FROM whole`)
+	if err != nil {
+		return 0, fmt.Errorf("read what is whole: %w", err)
+	}
+	return hour, nil
 }
 
 // forgetCounts lets go of the counts of whole hours before the time, a tenant at a time.

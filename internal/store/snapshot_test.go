@@ -216,11 +216,11 @@ func TestDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openCopy(t, to)
-	if n, err := c.Doubt(t.Context(), now, []string{"push"}); err != nil || n != 4 {
-		t.Errorf("%d were set in doubt, %v; want 4", n, err)
+	if n, err := c.Doubt(t.Context(), Doubt{Now: now, Harmless: []string{"push"}}); err != nil || n.InDoubt != 4 {
+		t.Errorf("%v were set in doubt, %v; want 4", n, err)
 	}
-	if n, err := c.Doubt(t.Context(), now.Add(time.Minute), []string{"push"}); err != nil || n != 0 {
-		t.Errorf("a second time %d, %v", n, err)
+	if n, err := c.Doubt(t.Context(), Doubt{Now: now.Add(time.Minute), Harmless: []string{"push"}}); err != nil || n.InDoubt != 0 {
+		t.Errorf("a second time %v, %v", n, err)
 	}
 	for i, want := range []string{"uncertain", "uncertain", "queued", "uncertain", "uncertain", "queued", "skipped"} {
 		var status, code, look, events string

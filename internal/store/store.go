@@ -20,8 +20,7 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
 
-	ownClock bool            // leases go by Now on PostgreSQL, too; for tests that set it
-	tracer   pgx.QueryTracer // sees PostgreSQL's statements; for tests
+	tracer pgx.QueryTracer // sees PostgreSQL's statements; for tests
 }
 
 // Store is the records. Create it with Open.
@@ -33,7 +32,6 @@ type Store struct {
 	writer  writer
 	admin   *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
 	covered atomic.Pointer[[2]string] // ids that PostgreSQL's partitions cover without a gap; nil where there is nothing to say
-	shared  bool                      // other nodes write to the same database: what must be one for all is asked there
 	now     func() time.Time
 	log     *slog.Logger
 }

@@ -18,7 +18,7 @@ import (
 // TestWasenderapi drives the WasenderApi emulator with the npm package
 // wasenderapi 0.4.0: sends, refusals, the wait of a 429, and webhooks.
 func TestWasenderapi(t *testing.T) {
-	node := requireNode(t)
+	node := requireNode(t, "wasenderapi")
 	emu := wasender.New(wasender.Options{})
 	defer emu.Close()
 	srv := httptest.NewServer(emu)
@@ -44,13 +44,13 @@ func TestWasenderapi(t *testing.T) {
 	}
 }
 
-// requireNode returns the path of node. Without node or the packages the test
-// is skipped, except in CI, where it must run.
-func requireNode(t *testing.T) string {
+// requireNode returns the path of node. Without node or the package the test is
+// skipped, except in CI, where it must run.
+func requireNode(t *testing.T, pkg string) string {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err == nil {
-		_, err = os.Stat(filepath.Join("node_modules", "wasenderapi", "package.json"))
+		_, err = os.Stat(filepath.Join("node_modules", filepath.FromSlash(pkg), "package.json"))
 	}
 	switch {
 	case err == nil:
@@ -60,7 +60,7 @@ func requireNode(t *testing.T) string {
 	case os.Getenv("CI") == "true":
 		t.Fatalf("the npm cross-check must run in CI: install Node 20 and run \"npm ci\" in test/npm (%v)", err)
 	}
-	t.Skipf("SKIPPED: the npm cross-check of the WasenderApi emulator. To run it: install Node 20, then \"npm ci\" in test/npm (%v)", err)
+	t.Skipf("SKIPPED: the npm cross-check with %s. To run it: install Node 20, then \"npm ci\" in test/npm (%v)", pkg, err)
 	return ""
 }
 

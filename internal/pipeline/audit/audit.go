@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -37,6 +38,12 @@ type Records interface {
 	AuditRows(ctx context.Context, tenantID string, sp peal.Span, t *peal.Tally, limit int) ([]peal.Difference, error)
 }
 
+// Retained tells what retention has left.
+type Retained interface {
+	// WholeFrom is the oldest hour of which nothing was let go.
+	WholeFrom(ctx context.Context) (hour int64, err error)
+}
+
 // Jobs hold the rows in flight to their jobs, and put back what is missing.
 type Jobs interface {
 	Check(ctx context.Context, tenantID string, from pipeline.Place, within time.Duration) ([]peal.Difference, *pipeline.Place, error)
@@ -44,17 +51,17 @@ type Jobs interface {
 
 // Config of an Auditor.
 type Config struct {
-	Records   Records
-	Jobs      Jobs
-	Metrics   *metrics.Metrics
-	Log       *slog.Logger
-	Every     time.Duration    // how often the recent past; default 1 min
-	Round     time.Duration    // how often the rest; default 24 h
-	Retention time.Duration    // how long rows are kept; zero for ever
-	Confirm   time.Duration    // between two looks; default 3 s
-	Within    time.Duration    // how long one audit on demand reads, besides its second look; default 8 s
-	MaxRows   int64            // deliveries that are read at once; default 100,000
-	Now       func() time.Time // default time.Now
+	Records  Records
+	Retained Retained
+	Jobs     Jobs
+	Metrics  *metrics.Metrics
+	Log      *slog.Logger
+	Every    time.Duration    // how often the recent past; default 1 min
+	Round    time.Duration    // how often the rest; default 24 h
+	Confirm  time.Duration    // between two looks; default 3 s
+	Within   time.Duration    // how long one audit on demand reads, besides its second look; default 8 s
+	MaxRows  int64            // deliveries that are read at once; default 100,000
+	Now      func() time.Time // default time.Now
 }
 
 // Auditor audits. Create it with New.
@@ -160,13 +167,24 @@ func (a *Auditor) soon(ctx context.Context) error {
 func (a *Auditor) hour() int64 { return a.cfg.Now().Unix() / 3600 }
 
 // oldest is the first hour of a tenant that is looked at: none before there was the tenant, with a day for clocks that have
-// jumped, and none whose rows are being let go.
-func (a *Auditor) oldest(t *peal.Tenant) int64 {
-	first := t.CreatedAt.Unix()/3600 - 24
-	if a.cfg.Retention > 0 {
-		first = max(first, a.cfg.Now().Add(-a.cfg.Retention).Unix()/3600+1)
+// jumped, and none of which something was let go.
+func (a *Auditor) oldest(ctx context.Context, t *peal.Tenant) (int64, error) {
+	whole, err := a.wholeFrom(ctx)
+	return max(t.CreatedAt.Unix()/3600-24, whole), err
+}
+
+// wholeFrom is the oldest hour that can be audited. What is known of older ones will never be looked at again, so it is
+// forgotten.
+func (a *Auditor) wholeFrom(ctx context.Context) (int64, error) {
+	whole, err := a.cfg.Retained.WholeFrom(ctx)
+	if err != nil {
+		return 0, err
 	}
-	return first
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.known, func(_ key, d peal.Difference) bool { return d.Hour < whole })
+	a.measure()
+	return whole, nil
 }
 
 // past goes over everything but the recent past, tenant by tenant, the newest first.
@@ -193,7 +211,11 @@ func (p *past) step(ctx context.Context) (more bool, err error) {
 		if len(p.tenants) == 0 {
 			return false, nil
 		}
-		if p.left, err = p.pack(ctx, p.tenants[0].ID, p.oldest(&p.tenants[0]), p.hour()+1-recent); err != nil {
+		from, err := p.oldest(ctx, &p.tenants[0])
+		if err != nil {
+			return true, err
+		}
+		if p.left, err = p.pack(ctx, p.tenants[0].ID, from, p.hour()+1-recent); err != nil {
 			return true, err
 		}
 		p.tenants = p.tenants[1:]

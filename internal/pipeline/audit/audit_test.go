@@ -63,7 +63,8 @@ func (l *lines) count(s string) int {
 type bundle struct {
 	*testing.T
 
-	path    string
+	driver  string // and where it finds the records, to tamper with them
+	source  string
 	store   *store.Store
 	stream  *stream.Stream
 	metrics *metrics.Metrics
@@ -74,10 +75,15 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	dir := t.TempDir()
-	b := &bundle{T: t, path: filepath.Join(dir, "peal.db"), metrics: metrics.New(), log: &lines{}, now: time.Now}
+	path := filepath.Join(t.TempDir(), "peal.db")
+	return setupOver(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)", store.Config{Path: path, NodeID: "n1"})
+}
+
+func setupOver(t *testing.T, driver, source string, records store.Config) *bundle {
+	t.Helper()
+	b := &bundle{T: t, driver: driver, source: source, metrics: metrics.New(), log: &lines{}, now: time.Now}
 	var err error
-	if b.store, err = store.Open(t.Context(), store.Config{Path: b.path, NodeID: "n1"}); err != nil {
+	if b.store, err = store.Open(t.Context(), records); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -85,7 +91,7 @@ func setup(t *testing.T) *bundle {
 			t.Error(err)
 		}
 	})
-	if b.stream, err = stream.Open(t.Context(), stream.Config{Dir: filepath.Join(dir, "broker")}); err != nil {
+	if b.stream, err = stream.Open(t.Context(), stream.Config{Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.stream.Close)
@@ -103,8 +109,8 @@ func (b *bundle) auditor(change ...func(*audit.Config)) *audit.Auditor {
 		Confirm: 20 * time.Millisecond, Now: func() time.Time { return b.now().Add(time.Minute) }, // nothing is too young
 	})
 	cfg := audit.Config{
-		Records: b.store, Jobs: l, Metrics: b.metrics, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Confirm: 20 * time.Millisecond,
-		Every: 20 * time.Millisecond, Retention: 90 * 24 * time.Hour, Now: func() time.Time { return b.now() },
+		Records: b.store, Retained: b.store, Jobs: l, Metrics: b.metrics, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Confirm: 20 * time.Millisecond,
+		Every: 20 * time.Millisecond, Now: func() time.Time { return b.now() },
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -144,7 +150,7 @@ func (b *bundle) accept(tenantID string, n int) (rows []peal.Delivery) {
 // tamper does to the records what Peal never would.
 func (b *bundle) tamper(query string, args ...any) {
 	b.Helper()
-	db, err := sql.Open("sqlite", "file:"+b.path+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open(b.driver, b.source)
 	if err != nil {
 		b.Fatal(err)
 	}

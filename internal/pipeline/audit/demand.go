@@ -113,13 +113,9 @@ all:
 		if id < at.TenantID {
 			continue
 		}
-		from := a.oldest(&tenants[i])
-		if !req.Since.IsZero() {
-			from = max(from, req.Since.Unix()/3600)
-		}
-		begin, done := from, 0
-		if id == at.TenantID {
-			begin, done = max(from, at.Hour), at.Done
+		begin, done, err := a.begin(ctx, req, &tenants[i], at)
+		if err != nil {
+			return nil, err
 		}
 		some, err := a.pack(ctx, id, begin, a.hour()+1+ahead)
 		if err != nil {
@@ -146,6 +142,18 @@ all:
 	sure, err := a.secondLook(ctx, doubts)
 	r.add(sure)
 	return next, err
+}
+
+// begin is the hour of a tenant at which a call begins, and how many stretches from there on are done.
+func (a *Auditor) begin(ctx context.Context, req *Request, t *peal.Tenant, at place) (hour int64, done int, err error) {
+	hour, err = a.oldest(ctx, t)
+	if !req.Since.IsZero() {
+		hour = max(hour, req.Since.Unix()/3600)
+	}
+	if t.ID == at.TenantID && at.Hour >= hour { // else retention has gone beyond it
+		hour, done = at.Hour, at.Done
+	}
+	return hour, done, err
 }
 
 // tenants gives them in the order of their ids: one that is there, or all.

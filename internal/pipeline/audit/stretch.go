@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -113,8 +114,17 @@ func (a *Auditor) secondLook(ctx context.Context, doubts []stretch) (sure []peal
 	return sure, nil
 }
 
-// look audits a stretch once.
+// look audits a stretch once. Retention may have come between: what was let go is no difference.
 func (a *Auditor) look(ctx context.Context, st *stretch) (peal.Tally, []peal.Difference, error) {
+	t, found, err := a.compare(ctx, st)
+	if err != nil || len(found) == 0 {
+		return t, found, err
+	}
+	whole, err := a.wholeFrom(ctx)
+	return t, slices.DeleteFunc(found, func(d peal.Difference) bool { return d.Hour < whole }), err
+}
+
+func (a *Auditor) compare(ctx context.Context, st *stretch) (peal.Tally, []peal.Difference, error) {
 	t, err := a.cfg.Records.AuditTally(ctx, st.tenantID, st.span)
 	if err != nil {
 		return t, nil, err

@@ -53,7 +53,7 @@ func (l *lane) run(ctx context.Context) {
 	})
 	defer watch.Wait()
 	defer cancel()
-	for ctx.Err() == nil {
+	for l.openable(ctx) {
 		var err error
 		if l.lease, err = l.cfg.Own(ctx, l.id); err != nil {
 			return
@@ -104,7 +104,11 @@ func (l *lane) own(ctx context.Context) {
 			continue
 		}
 		l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(0)
-		if err := l.serve(ctx, in); err != nil && ctx.Err() == nil {
+		client, err := l.client(in)
+		if err != nil { // it could be opened when the lease was asked for
+			return
+		}
+		if err := l.serve(ctx, in, client); err != nil && ctx.Err() == nil {
 			l.log.Warn("queue interrupted", "error", err)
 			tookOver = false // a former owner may have come back to it
 			sleep(ctx, afterError)
@@ -208,22 +212,10 @@ func (l *lane) untilChanged(ctx context.Context, in *peal.Integration) (context.
 	return ctx, cancel
 }
 
-func (l *lane) client(in *peal.Integration) (provider.Client, error) {
-	kind, ok := l.cfg.Integrations.Kind(in.Kind)
-	if !ok {
-		return nil, peal.Errorf(peal.Internal, "no provider %q", in.Kind)
-	}
-	return kind.Open(in, l.cfg.Env)
-}
-
 // serve works on the queue until something changes, or the queue has to be opened anew.
-func (l *lane) serve(ctx context.Context, in *peal.Integration) error {
+func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.Client) (err error) {
 	ctx, cancel := l.untilChanged(ctx, in)
 	defer cancel()
-	client, err := l.client(in)
-	if err != nil {
-		return err
-	}
 	l.limits.update(in, l.lease.First() && !in.CreatedAt.Before(l.started))
 	queue := &intake{}
 	defer queue.stop()

@@ -19,7 +19,7 @@ const guard = 50 // the window is longer by a 50th
 // the uses in the window that ends there, plus the places reserved, are at most Rate; time only lets uses fall out of the
 // window. When a call arrives is known no better than that it began before and ended after: on a machine that stalls, calls
 // that began one after the other arrive together. So one in the air counts as long as it is, and one that took longer
-// than they mostly do counts from so much later.
+// than the quickest do counts from so much later: all of what it took longer it may have been on its way.
 type limiter struct {
 	mu       sync.Mutex
 	rate     int
@@ -28,7 +28,7 @@ type limiter struct {
 	burst    int
 	uses     []time.Time   // of calls that have ended: when they count from, oldest first
 	calls    []time.Time   // of those in the air: when they began, oldest first
-	typical  time.Duration // that a call takes: about the median
+	quick    time.Duration // what the quickest calls of late took
 	reserved int
 	start    time.Time // nothing before then: what an earlier owner did is not known
 	tat      time.Time // when the next grant would be due if they were evenly spaced
@@ -119,10 +119,10 @@ func (l *limiter) used(now time.Time) (n int, next time.Duration) {
 	if n > 0 {
 		next = l.window - now.Sub(l.uses[0])
 	}
-	if l.typical < l.window {
+	if l.quick < l.window {
 		return n + len(l.calls), next
 	}
-	for _, began := range l.calls { // they mostly take longer than the window: where one is in the air says nothing
+	for _, began := range l.calls { // all take longer than the window: where one is in the air says nothing
 		if left := l.window - now.Sub(began); left > 0 {
 			n++
 			if next == 0 || left < next {
@@ -155,7 +155,7 @@ func (l *limiter) end(began time.Time) {
 	now := time.Now()
 	i := slices.IndexFunc(l.calls, began.Equal)
 	l.calls = slices.Delete(l.calls, i, i+1)
-	from := now.Add(-min(l.typical, now.Sub(began)))
+	from := now.Add(-min(l.quick, now.Sub(began)))
 	if last := len(l.uses) - 1; last >= 0 && from.Before(l.uses[last]) {
 		from = l.uses[last]
 	}
@@ -165,15 +165,14 @@ func (l *limiter) end(began time.Time) {
 	l.signal()
 }
 
-// learn brings typical nearer to what a call took by a small step: as many take longer as shorter, then it stays. A few
-// that are far off hardly move it. It begins with 0, which only makes calls count for longer.
+// learn takes a call that was quicker at its word, and forgets it slowly. It begins with 0, which only makes calls count
+// for longer.
 func (l *limiter) learn(took time.Duration) {
-	step := max(l.typical/32, time.Millisecond)
-	if took > l.typical {
-		l.typical = min(l.typical+step, took)
-	} else {
-		l.typical = max(l.typical-step, took)
+	if took < l.quick {
+		l.quick = took
+		return
 	}
+	l.quick += (took - l.quick) / 256
 }
 
 // giveBack frees reserved places that were not needed, with the time that they were granted for: jobs that need no call

@@ -16,6 +16,7 @@ import (
 // Integrations are the accounts to send over.
 type Integrations interface {
 	All() []*peal.Integration
+	Unopened() []string // ids of those that are there and that this process cannot open
 	ByID(id string) *peal.Integration
 	Kind(name string) (provider.Kind, bool)
 	Changed() <-chan struct{}
@@ -50,6 +51,7 @@ type Lease interface {
 // Config of a Stage.
 type Config struct {
 	Own          func(ctx context.Context, integrationID string) (Lease, error) // waits until this node is the owner
+	Refuse       func(integrationID string, refuse bool)                        // says that this node cannot be it; default: nobody is told
 	Integrations Integrations
 	Records      Records
 	Queues       Queues
@@ -59,6 +61,7 @@ type Config struct {
 	Now          func() time.Time // default time.Now
 	Jitter       func() float64   // in [0, 1); default math/rand
 	ProbeEvery   time.Duration    // how often a session that is not connected is asked; default 15 s
+	OpenEvery    time.Duration    // how often it is tried again to open an integration that this node cannot open; default 15 s
 }
 
 // Stage sends. Create it with New, then Run it.
@@ -67,6 +70,9 @@ type Stage struct {
 	started  time.Time
 	stopping atomic.Bool
 	stopped  atomic.Pointer[time.Time] // since when it is to stop
+
+	mu      sync.Mutex
+	refused map[string]bool // integrations that this node leaves to others
 }
 
 // New makes a Stage.
@@ -80,7 +86,13 @@ func New(cfg Config) *Stage {
 	if cfg.ProbeEvery == 0 {
 		cfg.ProbeEvery = 15 * time.Second
 	}
-	return &Stage{cfg: cfg, started: cfg.Now()}
+	if cfg.OpenEvery == 0 {
+		cfg.OpenEvery = 15 * time.Second
+	}
+	if cfg.Refuse == nil {
+		cfg.Refuse = func(string, bool) {}
+	}
+	return &Stage{cfg: cfg, started: cfg.Now(), refused: map[string]bool{}}
 }
 
 // Run keeps a lane per integration until ctx ends; then it takes no more jobs, waits for the calls in flight to end and
@@ -91,6 +103,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	ended := make(chan string)
 	for {
 		changed := s.cfg.Integrations.Changed()
+		s.refuseUnopened()
 		for _, in := range s.cfg.Integrations.All() {
 			if running[in.ID] {
 				continue

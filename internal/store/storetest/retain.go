@@ -11,6 +11,7 @@ import (
 type Keeper interface {
 	Maintain(ctx context.Context) error
 	Retain(ctx context.Context, before time.Time) (peal.Retention, error)
+	WholeFrom(ctx context.Context) (hour int64, err error)
 }
 
 func retainCases() []testCase {
@@ -18,6 +19,7 @@ func retainCases() []testCase {
 		{"what is old leaves with all that belongs to it", retainOld},
 		{"what somebody waits for stays, and is told", retainHeld},
 		{"it is safe to run at once", retainTwice},
+		{"what is whole is known, and never more than before", retainMark},
 	}
 }
 
@@ -80,7 +82,7 @@ func retainHeld(b *bundle) {
 	queued, uncertain := b.accept(in), b.accept(in)
 	b.uncertain(in, uncertain.ID)
 	dead := b.dead(in, 1, "x")
-	b.sent(in)
+	done := b.sent(in)
 	r := b.retain(farAhead())
 	var held peal.Held
 	for _, k := range r.Kept {
@@ -88,6 +90,7 @@ func retainHeld(b *bundle) {
 		held.DeadLetters += k.DeadLetters
 	}
 	b.same("what is held", held, peal.Held{InFlight: 2, DeadLetters: 1})
+	b.gone(&done, true)
 	b.gone(&queued, false)
 	b.gone(&uncertain, false)
 	d := b.delivery("a", dead[0])
@@ -121,4 +124,21 @@ func retainTwice(b *bundle) {
 		b.ok(<-errs)
 	}
 	b.gone(&d, true)
+}
+
+func retainMark(b *bundle) {
+	whole := func(want time.Time) {
+		b.Helper()
+		hour, err := b.WholeFrom(b.Context())
+		b.ok(err)
+		b.same("whole from", hour, want.Unix()/3600)
+	}
+	whole(time.Unix(0, 0))
+	hour := longAgo().Truncate(time.Hour)
+	b.retain(hour)
+	whole(hour)
+	b.retain(hour.Add(time.Millisecond)) // a part of that hour leaves
+	whole(hour.Add(time.Hour))
+	b.retain(hour.Add(-100 * 24 * time.Hour)) // a longer retention brings nothing back
+	whole(hour.Add(time.Hour))
 }

@@ -101,10 +101,11 @@ type Register interface {
 
 // Leases are who does what alone.
 type Leases interface {
-	Renew(ctx context.Context, node string, names []string, ttl time.Duration) ([]string, error)
-	Take(ctx context.Context, node string, names []string, ttl time.Duration) ([]peal.Lease, error)
+	Renew(ctx context.Context, node string, names []string) ([]string, error)
+	Leases(ctx context.Context) ([]peal.Lease, error)
+	Take(ctx context.Context, node string, seen []peal.Lease) ([]peal.Lease, error)
 	Release(ctx context.Context, node string, names []string) error
-	Beat(ctx context.Context, n peal.Node, within time.Duration) ([]peal.Node, error)
+	Beat(ctx context.Context, n peal.Node) ([]peal.Node, error)
 	Leave(ctx context.Context, node string) error
 }
 

@@ -9,10 +9,10 @@ ALTER TABLE tenants ADD COLUMN max_rate BIGINT;   -- notifications per second
 
 -- Who does what only one may do at a time: "integration:" and an id, or "task:" and a name.
 CREATE TABLE leases (
-    name       TEXT COLLATE "C" PRIMARY KEY,
-    node_id    TEXT COLLATE "C" NOT NULL,
-    epoch      BIGINT NOT NULL, -- rises with every new holder
-    expires_at BIGINT NOT NULL
+    name     TEXT COLLATE "C" PRIMARY KEY,
+    node_id  TEXT COLLATE "C" NOT NULL, -- empty: released
+    epoch    BIGINT NOT NULL, -- rises with every taking
+    renewals BIGINT NOT NULL -- rises with every write: who sees it stand still for the life of a lease may take it
 );
 
 -- The processes that serve these records.
@@ -21,7 +21,8 @@ CREATE TABLE nodes (
     roles      TEXT NOT NULL,
     version    TEXT NOT NULL,
     started_at BIGINT NOT NULL,
-    seen_at    BIGINT NOT NULL
+    refuses    TEXT NOT NULL, -- leases that it cannot fill, parted by spaces
+    beats      BIGINT NOT NULL -- rises while it lives
 );
 
 -- What was accepted, counted in the transaction that wrote it: what the audit holds the rows to. By the hour in the
@@ -35,6 +36,12 @@ CREATE TABLE accepted (
     PRIMARY KEY (tenant_id, hour, node_id)
 );
 
+-- From which hour on the records are whole: retention has let go of what is older, or may have. One row.
+CREATE TABLE whole (
+    id        SMALLINT PRIMARY KEY CHECK (id = 1),
+    from_hour BIGINT NOT NULL -- hours since 1970; never less than it was
+);
+
 -- Webhooks that were taken while the broker was away, sealed as in the stream.
 CREATE TABLE held_callbacks (
     id             TEXT COLLATE "C" PRIMARY KEY, -- UUIDv7
@@ -45,6 +52,7 @@ CREATE TABLE held_callbacks (
 
 -- +goose Down
 DROP TABLE held_callbacks;
+DROP TABLE whole;
 DROP TABLE accepted;
 DROP TABLE nodes;
 DROP TABLE leases;
