@@ -195,7 +195,11 @@ func (p *principal) may(scope string) bool {
 // tenant is the one that a request is for, if its key has the scope. A user token has none.
 func (s *Server) tenant(ctx context.Context, scope string) (string, error) {
 	p, err := s.principal(ctx)
-	if err == nil && !p.may(scope) {
+	switch {
+	case err != nil:
+	case p.userID != "":
+		err = newProblem(api.CodeForbidden, "a user token is for its user's devices and receipts; this needs a key with the scope "+scope)
+	case !p.may(scope):
 		err = newProblem(api.CodeForbidden, "it needs a key with the scope "+scope)
 	}
 	if err != nil {
