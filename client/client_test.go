@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -176,5 +177,32 @@ func TestEmptyID(t *testing.T) {
 	}
 	if f.count != 0 {
 		t.Errorf("%d requests went out", f.count)
+	}
+}
+
+func TestNewUser(t *testing.T) {
+	t.Parallel()
+	_, f := setup(t, 200, `{"user_id":"raju","web_push":[]}`)
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	tokens := []string{"first", "second", ""}
+	c, err := NewUser(server.URL, func(context.Context) (string, error) {
+		token := tokens[0]
+		tokens = tokens[1:]
+		if token == "" {
+			return "", errors.New("the backend is away")
+		}
+		return token, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"first", "second"} {
+		if got, err := c.ClientConfig(t.Context()); err != nil || got.UserID != "raju" || f.last.Header.Get("Authorization") != "Bearer "+want {
+			t.Errorf("%+v, %v, with %q", got, err, f.last.Header.Get("Authorization"))
+		}
+	}
+	if _, err := c.ClientConfig(t.Context()); err == nil || !strings.Contains(err.Error(), "the backend is away") {
+		t.Errorf("without a token: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 const (
@@ -28,7 +29,7 @@ func FuzzDevice(f *testing.F) {
 		if endpoint != "" {
 			req.Subscription = &api.PushSubscription{Endpoint: endpoint, Keys: api.PushSubscriptionKeys{P256dh: p256dh, Auth: auth}}
 		}
-		d, faults := deviceIn("acme", "raju", "phone", req)
+		d, faults := deviceIn("acme", "raju", "phone", req, nil)
 		for _, fault := range faults {
 			if fault.Path == "" || fault.Message == "" || fault.Code == "" {
 				t.Errorf("%+v names no field, or no mend", fault)
@@ -68,4 +69,40 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("%q is kept as %q: %v", attributes, u.Attributes, err)
 		}
 	})
+}
+
+// judge is a kind of provider with a word of its own on devices.
+type judge struct {
+	provider.PushKind
+
+	words []peal.Field
+	saw   peal.Device
+}
+
+func (j *judge) CheckDevice(d *peal.Device) []peal.Field {
+	j.saw = *d
+	return j.words
+}
+
+// TestProviderJudgesAddresses: the provider that serves a device says what its address may be; it sees it in the form that is
+// kept, and repeats nothing that was said already.
+func TestProviderJudgesAddresses(t *testing.T) {
+	t.Parallel()
+	j := &judge{}
+	http := &api.DeviceRequest{Kind: "unifiedpush", Subscription: &api.PushSubscription{
+		Endpoint: "http://10.0.0.1/up", Keys: api.PushSubscriptionKeys{P256dh: aPoint + "=", Auth: aEntry + "=="},
+	}}
+	if _, faults := deviceIn("acme", "raju", "phone", http, nil); len(faults) != 1 || faults[0].Path != "subscription.endpoint" {
+		t.Errorf("in general: %+v", faults)
+	}
+	d, faults := deviceIn("acme", "raju", "phone", http, j)
+	if faults != nil || j.saw != d || d.P256dh != aPoint || d.Auth != aEntry {
+		t.Errorf("%+v, %+v", faults, d)
+	}
+	apple := &api.DeviceRequest{Kind: "apns", Token: "0A", AppID: "a b"}
+	j.words = []peal.Field{{Path: "app_id", Code: "invalid", Message: "x"}, {Path: "token", Code: "invalid", Message: "100% wrong"}}
+	d, faults = deviceIn("acme", "raju", "phone", apple, j)
+	if len(faults) != 2 || faults[0].Path != "app_id" || faults[1].Message != "100% wrong" || d.Address != "0a" || d.Environment != peal.Production {
+		t.Errorf("%+v, %+v", faults, d)
+	}
 }

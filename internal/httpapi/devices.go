@@ -14,7 +14,7 @@ import (
 )
 
 // publicKey is what a kind of provider calls the key that browsers subscribe with.
-const publicKey = "public_key"
+const publicKey = "vapid_public_key"
 
 // byUsers says of an operation that a user token may ask for it, too.
 func byUsers(o huma.Operation) huma.Operation {
@@ -67,12 +67,7 @@ func (s *Server) putDevice(ctx context.Context, in *putDeviceInput) (*deviceOutp
 	if err != nil {
 		return nil, err
 	}
-	d, f := deviceIn(tenantID, in.ID, in.InstallationID, &in.Body)
-	if kind := s.pushKind(d.Kind); f == nil && kind != nil {
-		for _, p := range kind.CheckDevice(&d) {
-			f = append(f, api.FieldError{Path: p.Path, Code: p.Code, Message: p.Message})
-		}
-	}
+	d, f := deviceIn(tenantID, in.ID, in.InstallationID, &in.Body, s.pushKind(peal.DeviceKind(in.Body.Kind)))
 	if f != nil {
 		return nil, s.fail(ctx, newProblem(api.CodeInvalidRequest, "", f...))
 	}

@@ -101,7 +101,7 @@ func TestDeviceRefusals(t *testing.T) {
 		`{"kind":"apns","token":"0a","app_id":"a b"}`:                      "app_id",
 		`{"kind":"webpush","token":"x"}`:                                   "token subscription",
 		`{"kind":"webpush"}`:                                               "subscription",
-		sub("http://push.example.com/1", p256dh, auth):                     "subscription.endpoint",
+		sub("ftp://push.example.com/1", p256dh, auth):                      "subscription.endpoint",
 		sub("https:///1", p256dh, auth):                                    "subscription.endpoint",
 		sub("https://u:p@push.example.com", p256dh, auth):                  "subscription.endpoint",
 		sub(endpoint, p256dh[:40], auth):                                   "subscription.keys.p256dh",
