@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,15 @@ import (
 
 // crowd is so many devices of each kind, last heard of when it began.
 type crowd struct {
+	mu    sync.Mutex
 	seen  time.Time
 	left  map[peal.DeviceKind]int64
 	fails map[peal.DeviceKind]bool
 }
 
 func (c *crowd) RetireUnseen(_ context.Context, kind peal.DeviceKind, before time.Time, limit int) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.fails[kind] {
 		return 0, errors.New("away")
 	}
@@ -48,6 +52,8 @@ func TestUnseen(t *testing.T) {
 		left := func(fcm, apns, web int64) {
 			t.Helper()
 			synctest.Wait()
+			c.mu.Lock()
+			defer c.mu.Unlock()
 			if c.left[peal.DeviceFCMToken] != fcm || c.left[peal.DeviceAPNs] != apns || c.left[peal.DeviceWebPush] != web {
 				t.Errorf("%v are left", c.left)
 			}
