@@ -59,7 +59,7 @@ type Attempt struct {
 	At            time.Time
 
 	// What send has decided by the outcome and the integration's policy:
-	Next  Status    // Sent, Queued, Failed or Uncertain
+	Next  Status    // Sent, Queued, Failed, Uncertain; or Skipped, of no call, when there was nobody to call for
 	Due   time.Time // for Queued: not before
 	Dead  bool      // for Failed: it ran out of attempts and is a dead letter
 	Check time.Time // when to look it up at the provider if no receipt has come; zero for never
