@@ -5,11 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -201,7 +198,7 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 		return nil, err
 	}
 	// What no client can be made of is refused now, not when something is to be sent.
-	client, err := kind.Open(in, provider.Env{Transport: offline{}, Dial: noDial})
+	client, err := kind.Open(in, provider.Offline())
 	if err != nil {
 		return nil, err
 	}
@@ -214,17 +211,6 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 		ID: in.ID, TenantID: in.TenantID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Settings: raw,
 		Secrets: s.vault.Seal(plain, "integration:"+in.ID), Version: in.Version, CreatedAt: in.CreatedAt,
 	}, nil
-}
-
-// offline is the transport of a client that is only made to see whether that can be done.
-type offline struct{}
-
-func (offline) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("this client is not for calls")
-}
-
-func noDial(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("this client is not for calls")
 }
 
 func checkCredentials(have map[string]string, want []provider.Credential) error {

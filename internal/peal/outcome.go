@@ -42,6 +42,10 @@ const CodePoison = "poison"
 // CodeRecipientLimit is the code of a delivery that waits because its recipient was sent as much as its limit allows.
 const CodeRecipientLimit = "recipient_limit"
 
+// CodeQuiet is the code of a delivery that waits because its provider wants to be left in peace by its recipient's messages,
+// or by those of one of its groups.
+const CodeQuiet = "quiet"
+
 // CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
 const CodeRestored = "restored"
 

@@ -12,15 +12,16 @@ import (
 	"peal/internal/provider"
 )
 
-// call makes the attempt. It holds one place of s.free and one reserved use of the limit.
-func (s *shift) call(d *peal.Delivery, job pipeline.Message) {
-	s.results <- done{s.attempt(d), job}
+// call makes the attempt. It holds one place of s.free and one reserved use of the limit. Of a push it is told the device,
+// or why that is not known.
+func (s *shift) call(d *peal.Delivery, device *peal.Device, unknown error, job pipeline.Message) {
+	s.results <- done{s.attempt(d, device, unknown), job, device}
 	s.release(1)
 }
 
 // attempt tries to send, and says what becomes of the delivery. A panic of Peal's own code sets it aside after a few
 // tries; after a call it leaves the outcome unknown.
-func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
+func (s *shift) attempt(d *peal.Delivery, device *peal.Device, unknown error) (a peal.Attempt) {
 	at, used := s.cfg.Now(), false
 	defer func() {
 		p := recover()
@@ -32,7 +33,12 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 			a = s.afterPanic(d, used, at)
 		}
 	}()
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient}
+	if unknown != nil {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+		a.Due = a.At.Add(mendWait)
+		return a
+	}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Device: device, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
@@ -40,6 +46,17 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 	defer func() { <-s.calls }()
 	if !s.mayCall(d) {
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+	}
+	if s.push {
+		if code, why := s.skips(d, device); code != "" {
+			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
+		}
+	}
+	groups := s.groupsOf(&m)
+	if wait := s.quiet.wait(groups); wait > 0 {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeQuiet, Reason: "the provider wants no more for this recipient or its like for a while"}, at)
+		a.Due = s.cfg.Now().Add(wait)
+		return a
 	}
 	if wait := s.recipients.take(d.Recipient); wait > 0 {
 		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeRecipientLimit, Reason: "it waits for the recipient's own limit"}, at)
@@ -50,6 +67,10 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 	used = true
 	o := s.send(&m)
 	s.limit.end(began)
+	if o.Class == peal.ClassAccepted {
+		s.quiet.over(groups)
+	}
+	s.learn(device, &o)
 	return s.decide(d, o, at)
 }
 
