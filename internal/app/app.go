@@ -202,6 +202,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.auditor = audit.New(audit.Config{
 		Records: a.store, Retained: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
+	a.service.CallWith(a.env())
 	a.send = send.New(send.Config{
 		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
 		Metrics: a.metrics, Log: a.log,

@@ -39,6 +39,7 @@ type Service struct {
 	writer Writer
 	now    func() time.Time
 	jobs   Jobs
+	env    provider.Env // that Validate calls with
 }
 
 // NewService makes a service that keeps the directory up to date with what it changes.
@@ -66,6 +67,14 @@ func (s *Service) Create(ctx context.Context, tenantID string, req *api.Integrat
 		TenantID: tenantID, ID: peal.NewID(), Name: req.Name, Kind: req.Kind, Channel: kind.Channel(),
 		Credentials: req.Credentials, HookToken: base64.RawURLEncoding.EncodeToString(token), CreatedAt: s.now(),
 	}
+	if maker, ok := kind.(provider.Maker); ok {
+		if in.Credentials = maps.Clone(req.Credentials); in.Credentials == nil {
+			in.Credentials = map[string]string{}
+		}
+		if err := maker.MakeCredentials(in.Credentials); err != nil {
+			return nil, err
+		}
+	}
 	row, err := s.seal(in, kind, req.Settings)
 	if err != nil {
 		return nil, err
@@ -90,7 +99,9 @@ func (s *Service) Update(ctx context.Context, tenantID, ref string, p *api.Integ
 	if p.Name != nil {
 		in.Name = *p.Name
 	}
-	in.Credentials = maps.Clone(old.Credentials)
+	if in.Credentials = maps.Clone(old.Credentials); in.Credentials == nil {
+		in.Credentials = map[string]string{}
+	}
 	for name, value := range p.Credentials {
 		if value == "" {
 			delete(in.Credentials, name)
@@ -127,6 +138,10 @@ func merge(s, p *api.Settings) {
 	s.RetryBase = orDefault(p.RetryBase, s.RetryBase)
 	s.RetryCap = orDefault(p.RetryCap, s.RetryCap)
 	s.OnUnknown = orDefault(p.OnUnknown, s.OnUnknown)
+	s.CA = orDefault(p.CA, s.CA)
+	if p.Apps != nil { // an empty list is every app again
+		s.Apps = p.Apps
+	}
 }
 
 // Delete deletes an integration; what waits in it is canceled.
@@ -192,6 +207,9 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 	}
 	in.Settings = raw
 	if err := applySettings(in, kind); err != nil {
+		return nil, err
+	}
+	if err := s.checkApps(in); err != nil {
 		return nil, err
 	}
 	if err := checkCredentials(in.Credentials, kind.Credentials()); err != nil {

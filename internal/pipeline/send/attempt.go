@@ -12,16 +12,16 @@ import (
 	"peal/internal/provider"
 )
 
-// call makes the attempt. It holds one place of s.free and one reserved use of the limit. Of a push it is told the device,
-// or why that is not known.
-func (s *shift) call(d *peal.Delivery, device *peal.Device, unknown error, job pipeline.Message) {
-	s.results <- done{s.attempt(d, device, unknown), job, device}
+// call makes the attempt. It holds one place of s.free and one reserved use of the limit.
+func (s *shift) call(d *peal.Delivery, look looked, job pipeline.Message) {
+	a := s.attempt(d, &look)
+	s.results <- done{a, job, look.device}
 	s.release(1)
 }
 
 // attempt tries to send, and says what becomes of the delivery. A panic of Peal's own code sets it aside after a few
 // tries; after a call it leaves the outcome unknown.
-func (s *shift) attempt(d *peal.Delivery, device *peal.Device, unknown error) (a peal.Attempt) {
+func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 	at, used := s.cfg.Now(), false
 	defer func() {
 		p := recover()
@@ -33,12 +33,7 @@ func (s *shift) attempt(d *peal.Delivery, device *peal.Device, unknown error) (a
 			a = s.afterPanic(d, used, at)
 		}
 	}()
-	if unknown != nil {
-		a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
-		a.Due = a.At.Add(mendWait)
-		return a
-	}
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Device: device, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
@@ -48,7 +43,13 @@ func (s *shift) attempt(d *peal.Delivery, device *peal.Device, unknown error) (a
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 	}
 	if s.push {
-		if code, why := s.skips(d, device); code != "" {
+		if err := s.lookAgain(d, look); err != nil {
+			a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+			a.Due = a.At.Add(mendWait)
+			return a
+		}
+		m.Device = look.device
+		if code, why := s.skips(d, look.device); code != "" {
 			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
 		}
 	}
@@ -70,7 +71,7 @@ func (s *shift) attempt(d *peal.Delivery, device *peal.Device, unknown error) (a
 	if o.Class == peal.ClassAccepted {
 		s.quiet.over(groups)
 	}
-	s.learn(device, &o)
+	s.learn(look.device, &o)
 	return s.decide(d, o, at)
 }
 

@@ -15,28 +15,48 @@ const okEvery = 24 * time.Hour
 // lookTimeout is how long looking devices up may take; then their deliveries wait.
 const lookTimeout = 10 * time.Second
 
-// devices looks up where the deliveries are to go, right before the calls: the rows hold no address, and an app may have
-// stated another one since they were accepted.
-func (s *shift) devices(ds []peal.Delivery) (map[string]*peal.Device, error) {
+// lookAge is how old a look-up may be when the call is made; waiting for a free place can take longer.
+const lookAge = 2 * time.Second
+
+// looked is what a look-up of a delivery's device came to; nothing of one that is no push.
+type looked struct {
+	device *peal.Device // nil: there is none
+	at     time.Time
+	err    error // it could not be found out
+}
+
+// look looks up together where deliveries are to go, right before the calls: their rows hold no address, and an app may
+// have stated another one since they were accepted.
+func (s *shift) look(ds []peal.Delivery) func(d *peal.Delivery) looked {
 	if !s.push || len(ds) == 0 {
-		return nil, nil
+		return func(*peal.Delivery) looked { return looked{} }
 	}
 	ids := make([]string, len(ds))
 	for i := range ds {
 		ids[i] = ds[i].Recipient
 	}
 	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	at := s.cfg.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
-	found, err := s.cfg.Devices.Devices(ctx, s.in.TenantID, slices.Compact(ids))
+	found, err := s.cfg.Devices.Devices(ctx, s.in.TenantID, ids)
 	if err != nil {
-		return nil, err
+		s.log.Warn("devices not found out; their deliveries wait", "deliveries", len(ds), "error", err)
 	}
 	byID := make(map[string]*peal.Device, len(found))
 	for i := range found {
 		byID[found[i].ID] = &found[i]
 	}
-	return byID, nil
+	return func(d *peal.Delivery) looked { return looked{byID[d.Recipient], at, err} }
+}
+
+// lookAgain looks again when it was too long ago.
+func (s *shift) lookAgain(d *peal.Delivery, l *looked) error {
+	if l.err == nil && s.cfg.Now().Sub(l.at) > lookAge {
+		*l = s.look([]peal.Delivery{*d})(d)
+	}
+	return l.err
 }
 
 // skips tells why nothing is to be sent to a device any more; empty when something is.

@@ -139,16 +139,12 @@ func (s *shift) work(jobs []pipeline.Message) {
 		s.suspect(id, byID[id])
 		delete(byID, id)
 	}
-	devices, err := s.devices(claimed.Ready)
-	if err != nil {
-		s.log.Warn("devices not found out; their deliveries wait", "deliveries", len(claimed.Ready), "error", err)
-	}
+	looks := s.look(claimed.Ready)
 	for i := range claimed.Ready {
 		d := &claimed.Ready[i]
 		job := byID[d.ID]
 		delete(byID, d.ID)
-		device := devices[d.Recipient]
-		s.working.Go(func() { s.call(d, device, err, job) })
+		s.working.Go(func() { s.call(d, looks(d), job) })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 	defer cancel()
