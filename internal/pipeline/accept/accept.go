@@ -167,12 +167,14 @@ func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, resul
 		s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Inc()
 	}
 	for i := range items {
-		var sub pipeline.Submission
-		if err := s.guarded(tenantID, func() (err error) { sub.Notification, err = s.draft(tenantID, &items[i]); return err }); err != nil {
+		n := len(subs)
+		subs = subs[:n+1]
+		if err := s.guarded(tenantID, func() error { return s.draft(tenantID, &items[i], &subs[n].Notification) }); err != nil {
 			refuse(i, err)
+			subs = subs[:n]
 			continue
 		}
-		subs, index = append(subs, sub), append(index, i)
+		index = append(index, i)
 		if items[i].Device == nil {
 			reqs = append(reqs, items[i].Request)
 		}
@@ -205,16 +207,16 @@ func (s *Stage) guarded(tenantID string, step func() error) (err error) {
 }
 
 // draft checks an item, and makes its notification.
-func (s *Stage) draft(tenantID string, item *Item) (n peal.Notification, err error) {
+func (s *Stage) draft(tenantID string, item *Item, n *peal.Notification) (err error) {
 	if item.Err != nil {
-		return n, item.Err
+		return item.Err
 	}
 	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
-	if n, err = s.check(item.Request, item.Key, now); err != nil {
-		return n, err
+	if *n, err = s.check(item.Request, item.Key, now); err != nil {
+		return err
 	}
 	n.TenantID, n.ID, n.CreatedAt = tenantID, peal.NewID(), now
-	return n, nil
+	return nil
 }
 
 // plan makes the rows of one item.
@@ -235,7 +237,8 @@ func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, 
 func (s *Stage) DryRun(ctx context.Context, tenantID string, req *api.NotificationRequest) (out *api.DryRun, err error) {
 	item := Item{Request: req}
 	err = s.guarded(tenantID, func() error {
-		n, err := s.draft(tenantID, &item)
+		var n peal.Notification
+		err := s.draft(tenantID, &item, &n)
 		if err == nil {
 			out, err = s.cfg.Planner.DryRun(ctx, &n, req)
 		}

@@ -43,11 +43,8 @@ func (p *Planner) dryPlan(ctx context.Context, n *peal.Notification, req *api.No
 		return nil, err
 	}
 	if !w.push {
-		d, err := p.planPhone(ctx, n, req, w.in)
-		if err != nil {
-			return nil, err
-		}
-		return []planned{{Delivery: *d, in: w.in}}, nil
+		all := []planned{{in: w.in}}
+		return all, p.planPhone(ctx, n, req, w.in, &all[0].Delivery)
 	}
 	devices, err := p.Look(ctx, n.TenantID, []*api.NotificationRequest{req})
 	if err != nil {

@@ -57,42 +57,40 @@ func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.Notif
 		planned, err := p.planPush(n, req, w.in, devices[n.UserID])
 		return deliveries(planned), err
 	}
-	d, err := p.planPhone(ctx, n, req, w.in)
-	if err != nil {
+	all := make([]peal.Delivery, 1)
+	if err := p.planPhone(ctx, n, req, w.in, &all[0]); err != nil {
 		return nil, err
 	}
-	return []peal.Delivery{*d}, nil
+	return all, nil
 }
 
 // planPhone plans what goes to a phone number.
-func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration) (*peal.Delivery, error) {
+func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration, d *peal.Delivery) error {
 	if req.Recipient.Platform != "" {
-		return nil, bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
+		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
 	}
 	if req.Recipient.Audience != nil {
-		return nil, bad("recipient.audience", "unsupported", "only pushes go to an audience; give channel push")
+		return bad("recipient.audience", "unsupported", "only pushes go to an audience; give channel push")
 	}
 	if err := p.checkContent(in, &req.Content); err != nil {
-		return nil, err
+		return err
 	}
 	payload, err := json.Marshal(&req.Content)
 	if err != nil {
-		return nil, fmt.Errorf("write content: %w", err)
+		return fmt.Errorf("write content: %w", err)
 	}
-	d := row(n, payload)
+	*d = row(n, payload)
 	d.IntegrationID, d.Channel, d.Recipient = in.ID, in.Channel, n.Phone
 	if d.Recipient == "" {
 		if d.Recipient, err = p.Users.UserPhone(ctx, n.TenantID, n.UserID); err != nil {
-			return nil, fmt.Errorf("find the user's phone number: %w", err)
+			return fmt.Errorf("find the user's phone number: %w", err)
 		}
 	}
 	if d.Recipient == "" {
-		skip(&d, ReasonNoPhone, "no phone number is known of the user; give one with PUT /v1/users/{id}")
+		skip(d, ReasonNoPhone, "no phone number is known of the user; give one with PUT /v1/users/{id}")
 	}
-	if d.ID, err = peal.DeliveryID(n.ID, in.ID, d.Recipient); err != nil {
-		return nil, err
-	}
-	return &d, nil
+	d.ID, err = peal.DeliveryID(n.ID, in.ID, d.Recipient)
+	return err
 }
 
 // row is what all deliveries of a notification have in common.
