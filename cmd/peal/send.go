@@ -19,7 +19,8 @@ const sendRetries = 3
 // SendCmd is `peal send`.
 type SendCmd struct {
 	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678."`
-	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number Peal knows."`
+	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number or devices Peal knows."`
+	Platform    string `name:"platform" placeholder:"NAME" help:"Of a push: only the user's devices of it, such as ios."`
 	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp or push."`
 	Integration string `name:"integration" placeholder:"NAME" help:"Integration to send over, by name or id."`
 
@@ -46,6 +47,7 @@ type SendCmd struct {
 func (SendCmd) Help() string {
 	return "Examples:\n\n" +
 		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
+		"  peal send --user raju --title 'Your order' --text 'It is on its way' --link https://shop.example.com/orders/17 --dry-run\n" +
 		"  peal send --file batch.json"
 }
 
@@ -167,7 +169,7 @@ func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
 		return nil, err
 	}
 	req := &api.NotificationRequest{
-		Recipient:      api.Recipient{Phone: c.To, UserID: c.User},
+		Recipient:      api.Recipient{Phone: c.To, UserID: c.User, Platform: c.Platform},
 		Channel:        c.Channel,
 		Integration:    c.Integration,
 		Content:        *content,
