@@ -6,7 +6,7 @@ import "time"
 type IntegrationRequest struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
 	Kind        string            `json:"kind" enum:"wasender,fcm,apns,webpush"`
-	Credentials map[string]string `json:"credentials" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. Sealed at rest, never returned"`
+	Credentials map[string]string `json:"credentials,omitempty" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. fcm: service_account. apns: key, key_id, team_id. webpush: subject, and private_key, which is made if it is absent. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
 }
 
@@ -55,6 +55,7 @@ type Integration struct {
 	Channel     string    `json:"channel"`
 	Settings    Settings  `json:"settings"`
 	Credentials []string  `json:"credentials" doc:"Names of those that are set"`
+	Public      map[string]string `json:"public,omitempty" doc:"What its clients have to know, such as webpush's public_key"`
 	WebhookURL  string    `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
 	Paused      *Pause    `json:"paused,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
@@ -75,8 +76,27 @@ type IntegrationList struct {
 	Integrations []Integration `json:"integrations"`
 }
 
-// TestRequest is the body of POST /v1/integrations/{id}/test: a real message through the whole pipeline.
+// TestRequest is the body of POST /v1/integrations/{id}/test: a real message through the whole pipeline. Over push it goes to
+// one device, or with validate_only to nobody: the provider is asked whether it would take it.
 type TestRequest struct {
-	To   string `json:"to" doc:"E.164" example:"+919812345678"`
-	Text string `json:"text,omitempty" maxLength:"1000" doc:"Default: a line that says it is a test"`
+	To           string `json:"to,omitempty" doc:"whatsapp: the number, in E.164" example:"+919812345678"`
+	Device       string `json:"device,omitempty" maxLength:"128" doc:"push: the installation id of the device"`
+	ValidateOnly bool   `json:"validate_only,omitempty" doc:"push: only ask the provider whether it would take it, where it can be asked (fcm)"`
+	Text         string `json:"text,omitempty" maxLength:"1000" doc:"Default: a line that says it is a test"`
+}
+
+// TestResult answers it: what was accepted, or with validate_only what the provider says.
+type TestResult struct {
+	ID         string             `json:"id,omitempty" doc:"The notification's id"`
+	CreatedAt  *time.Time         `json:"created_at,omitempty"`
+	Deliveries []AcceptedDelivery `json:"deliveries,omitempty"`
+	Queue      *QueueEstimate     `json:"queue,omitempty"`
+	Validation *Validation        `json:"validation,omitempty"`
+}
+
+// Validation is a provider's word on a message that it was not to show to anybody.
+type Validation struct {
+	Class  string `json:"class" enum:"accepted,temporary,throttled,gone,permanent,integration,unknown" doc:"accepted: it would take it"`
+	Code   string `json:"code,omitempty" doc:"The provider's, where it would not"`
+	Reason string `json:"reason,omitempty"`
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"peal/api"
@@ -46,13 +47,30 @@ func (c *Client) DeleteIntegration(ctx context.Context, idOrName string) error {
 	return c.drop(ctx, path)
 }
 
-// TestIntegration sends a real message over the integration.
+// TestIntegration sends a real message over the integration: to a phone number, or over push to a device.
 func (c *Client) TestIntegration(ctx context.Context, idOrName string, req api.TestRequest) (*api.Accepted, error) {
 	path, err := item(integrations, idOrName, "test")
 	if err != nil {
 		return nil, err
 	}
 	return send[api.Accepted](ctx, c, call{method: http.MethodPost, path: path, body: req})
+}
+
+// ValidateIntegration asks the provider whether it would take a push for a device, and show it to nobody.
+func (c *Client) ValidateIntegration(ctx context.Context, idOrName string, req api.TestRequest) (*api.Validation, error) {
+	path, err := item(integrations, idOrName, "test")
+	if err != nil {
+		return nil, err
+	}
+	req.ValidateOnly = true
+	out, err := send[api.TestResult](ctx, c, call{method: http.MethodPost, path: path, body: req})
+	if err != nil {
+		return nil, err
+	}
+	if out.Validation == nil {
+		return nil, errors.New("client: the server has not validated it")
+	}
+	return out.Validation, nil
 }
 
 // PauseIntegration stops an integration's sending until it is resumed; its deliveries wait.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"peal/api"
@@ -27,6 +28,15 @@ func (c *Client) Send(ctx context.Context, req api.NotificationRequest) (*Sent, 
 	}
 	sent.Replayed = header.Get("Idempotent-Replayed") == "true"
 	return sent, nil
+}
+
+// DryRun tells what a notification would become, and what each provider would be sent. Nothing is sent, nothing is written,
+// and no idempotency key is used.
+func (c *Client) DryRun(ctx context.Context, req api.NotificationRequest) (*api.DryRun, error) {
+	req.IdempotencyKey = ""
+	return send[api.DryRun](ctx, c, call{
+		method: http.MethodPost, path: "/v1/notifications", query: url.Values{"dry_run": {"true"}}, body: req,
+	})
 }
 
 // SendBatch accepts 1 to 1,000 notifications, each answered by itself: look at every result. Items that are

@@ -21,6 +21,9 @@ func TestRoutes(t *testing.T) {
 		call       func(context.Context, *Client) error
 	}{
 		{"GET /v1/notifications/n1", "", func(ctx context.Context, c *Client) error { return second(c.Notification(ctx, "n1")) }},
+		{"POST /v1/notifications?dry_run=true", `{"recipient":{"user_id":"u"},"content":{"push":{"body":"x"}}}`, func(ctx context.Context, c *Client) error {
+			return second(c.DryRun(ctx, api.NotificationRequest{Recipient: api.Recipient{UserID: "u"}, Content: api.Content{Push: &api.Push{Body: "x"}}, IdempotencyKey: "k"}))
+		}},
 		{"POST /v1/notifications/n1/cancel", "", func(ctx context.Context, c *Client) error { return second(c.CancelNotification(ctx, "n1")) }},
 		{"GET /v1/deliveries", "", func(ctx context.Context, c *Client) error { return second(c.DeliveryPage(ctx, DeliveryQuery{})) }},
 		{"GET /v1/deliveries?channel=whatsapp&cursor=c%2B&integration=i&limit=7&message_id=m&notification_id=n&recipient=%2B4915&since=2026-01-01T21%3A34%3A05.006Z&status=sent&until=2026-01-01T22%3A34%3A05.006Z", "",
@@ -56,6 +59,13 @@ func TestRoutes(t *testing.T) {
 			return second(c.UpdateIntegration(ctx, "wa", api.IntegrationPatch{Credentials: map[string]string{"api_key": "k"}}))
 		}},
 		{"DELETE /v1/integrations/wa", "", func(ctx context.Context, c *Client) error { return c.DeleteIntegration(ctx, "wa") }},
+		{"POST /v1/integrations/ios/test", `{"device":"d","validate_only":true}`, func(ctx context.Context, c *Client) error {
+			_, err := c.ValidateIntegration(ctx, "ios", api.TestRequest{Device: "d"})
+			if err == nil {
+				t.Error("an answer without a validation is none")
+			}
+			return nil
+		}},
 		{"POST /v1/integrations/wa/test", `{"to":"+4915"}`, func(ctx context.Context, c *Client) error {
 			return second(c.TestIntegration(ctx, "wa", api.TestRequest{To: "+4915"}))
 		}},

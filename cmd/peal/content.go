@@ -10,6 +10,8 @@ import (
 // ContentFlags say what a notification says: exactly one kind, and what refines it.
 type ContentFlags struct {
 	Text     string   `name:"text" placeholder:"TEXT" help:"Plain text."`
+	Title    string   `name:"title" placeholder:"TEXT" help:"Makes it a push, whose body is the --text."`
+	Link     string   `name:"link" placeholder:"URL" help:"Of a push: what a tap opens; makes it one."`
 	Image    string   `name:"image" placeholder:"URL" help:"A picture."`
 	Video    string   `name:"video" placeholder:"URL" help:"A video."`
 	Document string   `name:"document" placeholder:"URL" help:"A file."`
@@ -54,7 +56,9 @@ func (c *ContentFlags) content() (*api.Content, error) {
 	out := &api.Content{ReplyTo: c.ReplyTo}
 	switch kinds[0] {
 	case "--text":
-		out.Text = &c.Text
+		if out.Text = &c.Text; c.Title != "" || c.Link != "" {
+			out.Text, out.Push = nil, &api.Push{Title: c.Title, Body: c.Text, Link: c.Link}
+		}
 	case "--image":
 		out.Image = &api.Media{URL: c.Image, Caption: c.Caption, ViewOnce: c.ViewOnce}
 	case "--video":
@@ -99,6 +103,8 @@ func (c *ContentFlags) refines(kind string) error {
 		given bool
 		of    string
 	}{
+		{"--title", c.Title != "", "--text"},
+		{"--link", c.Link != "", "--text"},
 		{"--caption", c.Caption != "", "--image --video --document"},
 		{"--filename", c.Filename != "", "--document"},
 		{"--view-once", c.ViewOnce, "--image --video --audio"},

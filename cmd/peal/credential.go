@@ -9,6 +9,45 @@ import (
 	"strings"
 )
 
+// PushCredentials are the credentials of fcm, apns and webpush, as their consoles give them.
+type PushCredentials struct {
+	ServiceAccount string `name:"service-account" placeholder:"FILE" help:"fcm: the service account's JSON file."`
+	Key            string `name:"key" placeholder:"FILE" help:"apns: the signing key's .p8 file."`
+	KeyID          string `name:"key-id" placeholder:"ID" help:"apns: the key's id, ten characters."`
+	TeamID         string `name:"team-id" placeholder:"ID" help:"apns: the team's id, ten characters."`
+	Subject        string `name:"subject" placeholder:"URL" help:"webpush: whom a push service can write to: mailto:… or https://…"`
+}
+
+// given tells whether there is any.
+func (p *PushCredentials) given() bool { return *p != PushCredentials{} }
+
+// into adds them to others. Ids and the subject are no secrets, and may stand on the command line.
+func (p *PushCredentials) into(t *term, out map[string]string) error {
+	for _, c := range [...]struct {
+		flag, name, value string
+		file              bool
+	}{
+		{"--service-account", "service_account", p.ServiceAccount, true}, {"--key", "key", p.Key, true},
+		{"--key-id", "key_id", p.KeyID, false}, {"--team-id", "team_id", p.TeamID, false}, {"--subject", "subject", p.Subject, false},
+	} {
+		if c.value == "" {
+			continue
+		}
+		if _, twice := out[c.name]; twice {
+			return usagef("%s and --credential %s are the same: give one", c.flag, c.name)
+		}
+		if c.file {
+			value, err := secret(t, "@"+c.value)
+			if err != nil {
+				return usagef("%s: %w", c.flag, err)
+			}
+			c.value = value
+		}
+		out[c.name] = c.value
+	}
+	return nil
+}
+
 // maxCredential bounds a credential, in bytes.
 const maxCredential = 64 << 10
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"peal/api"
@@ -11,7 +13,7 @@ import (
 
 // IntegrationCmd is `peal integration`.
 type IntegrationCmd struct {
-	Create IntegrationCreateCmd `cmd:"" help:"Add an account at a provider."`
+	Create IntegrationCreateCmd `cmd:"" aliases:"add" help:"Add an account at a provider."`
 	List   IntegrationListCmd   `cmd:"" help:"List the accounts."`
 	Show   IntegrationShowCmd   `cmd:"" help:"Show one, with the URL for the provider's webhooks."`
 	Update IntegrationUpdateCmd `cmd:"" help:"Change settings or credentials; lifts a pause."`
@@ -23,7 +25,11 @@ type IntegrationCmd struct {
 	Conn `embed:"" group:"conn"`
 }
 
-const integrationExample = "Example:\n\n  peal integration create main --kind wasender --credential api_key=@wasender.key --credential webhook_secret=env:WASENDER_SECRET --rate 45/1s"
+const integrationExample = "Examples:\n\n" +
+	"  peal integration create main --kind wasender --credential api_key=@wasender.key --credential webhook_secret=env:WASENDER_SECRET --rate 45/1s\n" +
+	"  peal integration create android --kind fcm --service-account service-account.json\n" +
+	"  peal integration create ios --kind apns --key AuthKey.p8 --key-id ABC123DEFG --team-id DEF123GHIJ --app com.example.shop\n" +
+	"  peal integration create web --kind webpush --subject mailto:push@example.com"
 
 // Help gives an example.
 func (IntegrationCmd) Help() string { return integrationExample }
@@ -31,10 +37,11 @@ func (IntegrationCmd) Help() string { return integrationExample }
 // IntegrationCreateCmd is `peal integration create`.
 type IntegrationCreateCmd struct {
 	Name       string   `arg:"" help:"Its name: a-z, 0-9, dots, dashes."`
-	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider."`
+	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider: wasender, fcm, apns or webpush."`
 	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret; personal_access_token and session_id to look for lost messages."`
 
-	SettingsFlags `embed:"" group:"settings"`
+	PushCredentials `embed:"" group:"push"`
+	SettingsFlags   `embed:"" group:"settings"`
 }
 
 // Help gives an example.
@@ -47,6 +54,9 @@ func (c *IntegrationCreateCmd) Run(ctx context.Context, t *term, parent *Integra
 		return err
 	}
 	secrets, err := credentials(t, c.Credential)
+	if err == nil {
+		err = c.into(t, secrets)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,7 +110,8 @@ type IntegrationUpdateCmd struct {
 	NewName    string   `name:"name" placeholder:"NAME" help:"A new name."`
 	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret to rotate: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated."`
 
-	SettingsFlags `embed:"" group:"settings"`
+	PushCredentials `embed:"" group:"push"`
+	SettingsFlags   `embed:"" group:"settings"`
 }
 
 // Help gives an example.
@@ -121,12 +132,14 @@ func (c *IntegrationUpdateCmd) Run(ctx context.Context, t *term, parent *Integra
 	if c.NewName != "" {
 		patch.Name = &c.NewName
 	}
-	if len(c.Credential) > 0 {
-		if patch.Credentials, err = credentials(t, c.Credential); err != nil {
-			return err
-		}
+	some = some || len(c.Credential) > 0 || c.given()
+	if patch.Credentials, err = credentials(t, c.Credential); err == nil {
+		err = c.into(t, patch.Credentials)
 	}
-	if !some && c.NewName == "" && len(c.Credential) == 0 {
+	if err != nil {
+		return err
+	}
+	if !some && c.NewName == "" {
 		return usagef("nothing to change: give --name, --credential or a setting")
 	}
 	return parent.do(t, func(cl *client.Client) (*api.Integration, error) { return cl.UpdateIntegration(ctx, c.Name, patch) })
@@ -135,7 +148,9 @@ func (c *IntegrationUpdateCmd) Run(ctx context.Context, t *term, parent *Integra
 // IntegrationTestCmd is `peal integration test`.
 type IntegrationTestCmd struct {
 	Name        string        `arg:"" help:"Name or id."`
-	To          string        `name:"to" required:"" placeholder:"PHONE" help:"Phone number in E.164 that gets the message."`
+	To          string        `name:"to" placeholder:"PHONE" xor:"whom" required:"" help:"Phone number in E.164 that gets the message."`
+	Device      string        `name:"device" placeholder:"ID" xor:"whom" required:"" help:"Of fcm, apns, webpush: installation id of the device that gets the push."`
+	Validate    bool          `name:"validate-only" help:"Of fcm: only ask the provider whether it would take it. Nothing is shown."`
 	Text        string        `name:"text" placeholder:"TEXT" help:"What to say; a line that says it is a test, unless given."`
 	Wait        bool          `name:"wait" help:"Follow the delivery until it is delivered and print its ticks."`
 	WaitTimeout time.Duration `name:"wait-timeout" default:"1m" placeholder:"DURATION" help:"Longest wait."`
@@ -143,7 +158,7 @@ type IntegrationTestCmd struct {
 
 // Help gives an example.
 func (IntegrationTestCmd) Help() string {
-	return "Example:\n\n  peal integration test main --to +919812345678 --wait"
+	return "Examples:\n\n  peal integration test main --to +919812345678 --wait\n  peal integration test android --device 5f1c --validate-only"
 }
 
 // Run sends a test.
@@ -152,12 +167,33 @@ func (c *IntegrationTestCmd) Run(ctx context.Context, t *term, parent *Integrati
 	if err != nil {
 		return err
 	}
-	accepted, err := cl.TestIntegration(ctx, c.Name, api.TestRequest{To: c.To, Text: c.Text})
+	req := api.TestRequest{To: c.To, Device: c.Device, Text: c.Text}
+	if c.Validate {
+		return c.validate(ctx, t, cl, req, parent.JSON)
+	}
+	accepted, err := cl.TestIntegration(ctx, c.Name, req)
 	if err != nil {
 		return err
 	}
 	wait := waiter{cl: cl, t: t, until: "delivered", timeout: c.WaitTimeout, quiet: parent.JSON}
 	return follow(ctx, &wait, accepted, c.Wait, parent.JSON, false)
+}
+
+// validate asks the provider, and fails when it would not take it.
+func (c *IntegrationTestCmd) validate(ctx context.Context, t *term, cl *client.Client, req api.TestRequest, asJSON bool) error {
+	v, err := cl.ValidateIntegration(ctx, c.Name, req)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = t.json(v)
+	} else {
+		err = t.facts("class", v.Class, "code", v.Code, "reason", v.Reason)
+	}
+	if err == nil && v.Class != "accepted" {
+		err = errors.New("the provider would not take it")
+	}
+	return err
 }
 
 // IntegrationPauseCmd is `peal integration pause`.
@@ -228,7 +264,7 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	s := in.Settings
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
-		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "webhook url", in.WebhookURL,
+		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL,
 		"base url", s.BaseURL, "limit", rateText(s.Limit),
 		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),

@@ -71,6 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			{Key: "other", Title: "Others:"},
 			{Key: "conn", Title: "Which server, and as whom:"},
 			{Key: "content", Title: "What to say (one of them):"},
+			{Key: "push", Title: "Credentials of fcm, apns and webpush:"},
 			{Key: "settings", Title: "Settings:"},
 		}),
 		kong.ValueFormatter(valueHelp),

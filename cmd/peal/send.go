@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"peal/api"
@@ -17,8 +19,9 @@ const sendRetries = 3
 // SendCmd is `peal send`.
 type SendCmd struct {
 	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678."`
-	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number Peal knows."`
-	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp."`
+	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number or devices Peal knows."`
+	Platform    string `name:"platform" placeholder:"NAME" help:"Of a push: only the user's devices of it, such as ios."`
+	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp or push."`
 	Integration string `name:"integration" placeholder:"NAME" help:"Integration to send over, by name or id."`
 
 	ContentFlags `embed:"" group:"content"`
@@ -31,6 +34,8 @@ type SendCmd struct {
 
 	File string `name:"file" placeholder:"FILE" help:"Send the notifications of this file: a JSON array, or one JSON object after the other; - is the standard input."`
 
+	DryRun bool `name:"dry-run" help:"Send nothing: show what each delivery's provider would be sent, and why the others are skipped."`
+
 	Wait        bool          `name:"wait" help:"Follow the delivery and print its ticks."`
 	WaitFor     string        `name:"wait-for" enum:"sent,delivered,read" default:"delivered" placeholder:"STATUS" help:"What to wait for: sent, delivered or read."`
 	WaitTimeout time.Duration `name:"wait-timeout" default:"1m" placeholder:"DURATION" help:"Longest wait."`
@@ -42,6 +47,7 @@ type SendCmd struct {
 func (SendCmd) Help() string {
 	return "Examples:\n\n" +
 		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
+		"  peal send --user raju --title 'Your order' --text 'It is on its way' --link https://shop.example.com/orders/17 --dry-run\n" +
 		"  peal send --file batch.json"
 }
 
@@ -52,8 +58,8 @@ func (c *SendCmd) Run(ctx context.Context, t *term) error {
 		return err
 	}
 	if c.File != "" {
-		if c.To != "" || c.User != "" || c.Wait || c.Key != "" || len(c.kinds()) > 0 {
-			return usagef("--file stands alone: recipients, contents and keys are in the file, and --wait follows only one notification")
+		if c.To != "" || c.User != "" || c.Wait || c.DryRun || c.Key != "" || len(c.kinds()) > 0 {
+			return usagef("--file stands alone: recipients, contents and keys are in the file, and --wait and --dry-run are for one notification")
 		}
 		return sendFile(ctx, t, cl, c.File, c.JSON)
 	}
@@ -61,12 +67,48 @@ func (c *SendCmd) Run(ctx context.Context, t *term) error {
 	if err != nil {
 		return err
 	}
+	if c.DryRun {
+		if c.Wait {
+			return usagef("--dry-run sends nothing: there is nothing to --wait for")
+		}
+		return dryRun(ctx, t, cl, req, c.JSON)
+	}
 	sent, err := cl.Send(ctx, *req)
 	if err != nil {
 		return err
 	}
 	wait := waiter{cl: cl, t: t, until: c.WaitFor, timeout: c.WaitTimeout, quiet: c.JSON}
 	return follow(ctx, &wait, &sent.Accepted, c.Wait, c.JSON, sent.Replayed)
+}
+
+// dryRun prints what a notification would become.
+func dryRun(ctx context.Context, t *term, cl *client.Client, req *api.NotificationRequest, asJSON bool) error {
+	out, err := cl.DryRun(ctx, *req)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return t.json(out)
+	}
+	for i := range out.Deliveries {
+		d := &out.Deliveries[i]
+		status := d.Status
+		if d.Reason != "" {
+			status += ": " + d.Reason
+		}
+		facts := []string{"to", d.Recipient, "user", d.UserID, "channel", d.Channel, "integration", d.IntegrationID, "would be", status}
+		if r := d.Request; r != nil {
+			facts = append(facts, "url", r.URL)
+			for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+				facts = append(facts, "header", name+": "+r.Header[name])
+			}
+			facts = append(facts, "body", string(r.Body))
+		}
+		if err := t.facts(facts...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // follow prints what was accepted and, where wanted, waits for what becomes of it. For scripts there is one
@@ -127,7 +169,7 @@ func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
 		return nil, err
 	}
 	req := &api.NotificationRequest{
-		Recipient:      api.Recipient{Phone: c.To, UserID: c.User},
+		Recipient:      api.Recipient{Phone: c.To, UserID: c.User, Platform: c.Platform},
 		Channel:        c.Channel,
 		Integration:    c.Integration,
 		Content:        *content,

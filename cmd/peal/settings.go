@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ type SettingsFlags struct {
 	MaxAttempts    int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
 	RetryBase      time.Duration `name:"retry-base" placeholder:"DURATION" help:"Wait before the second attempt; then three times as long each."`
 	RetryCap       time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
+	App            []string      `name:"app" sep:"none" placeholder:"ID" help:"Of fcm, apns, webpush: an app that it serves; may be repeated. Without, it serves all that no other integration names."`
+	CA             string        `name:"ca" placeholder:"FILE" help:"Certificates (PEM) that the provider's may be signed by, beside the system's."`
 	OnUnknown      string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
 }
 
@@ -31,6 +34,12 @@ func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	s = api.Settings{
 		BaseURL: f.BaseURL, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
 		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
+	}
+	s.Apps = f.App
+	if f.CA != "" {
+		if s.CA, err = readCA(f.CA); err != nil {
+			return s, false, err
+		}
 	}
 	if s.Limit, err = parseRate("--rate", f.Rate); err != nil {
 		return s, false, err
@@ -54,6 +63,20 @@ func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 		s.Limit.Burst = f.Burst
 	}
 	return s, !reflect.DeepEqual(s, api.Settings{}), nil
+}
+
+// readCA reads a file of certificates.
+func readCA(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", usagef("--ca: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	pem, err := readCredential(f)
+	if err != nil {
+		return "", usagef("--ca: %w", err)
+	}
+	return pem, nil
 }
 
 func durationText(d time.Duration) string {

@@ -202,8 +202,10 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.auditor = audit.New(audit.Config{
 		Records: a.store, Retained: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
+	a.service.CallWith(a.env())
 	a.send = send.New(send.Config{
-		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Queues: a.stream, Env: a.env(), Metrics: a.metrics, Log: a.log,
+		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
+		Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
@@ -226,7 +228,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
-			Planner: &route.Planner{Integrations: a.directory, Users: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
+			Planner: &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
 			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
-	"peal/internal/pipeline/accept"
 )
 
 func (s *Server) integrations() {
@@ -25,7 +23,7 @@ func (s *Server) integrations() {
 	remove := op("delete-integration", http.MethodDelete, "/v1/integrations/{id}", tag, "Delete it and cancel what waits in it")
 	remove.DefaultStatus = http.StatusNoContent
 	huma.Register(s.api, remove, s.deleteIntegration)
-	test := op("test-integration", http.MethodPost, "/v1/integrations/{id}/test", tag, "Send a test through the whole pipeline")
+	test := op("test-integration", http.MethodPost, "/v1/integrations/{id}/test", tag, "Send a test through the whole pipeline, or have a push provider validate one")
 	test.DefaultStatus = http.StatusAccepted
 	huma.Register(s.api, test, s.testIntegration)
 	huma.Register(s.api, op("pause-integration", http.MethodPost, "/v1/integrations/{id}/pause", tag, "Stop sending; what is accepted waits"), s.pauseIntegration)
@@ -46,7 +44,10 @@ type (
 	}
 	integrationOutput  struct{ Body api.Integration }
 	integrationsOutput struct{ Body api.IntegrationList }
-	acceptedOutput     struct{ Body api.Accepted }
+	testOutput         struct {
+		Status int
+		Body   api.TestResult
+	}
 )
 
 func (s *Server) createIntegration(ctx context.Context, in *createIntegrationInput) (*integrationOutput, error) {
@@ -125,36 +126,6 @@ func (s *Server) setPause(ctx context.Context, in *idInput, pause bool) (*integr
 	return s.integration(ctx, changed, true, err)
 }
 
-// testIntegration sends through the whole pipeline, as any notification: what it proves is what users will get.
-func (s *Server) testIntegration(ctx context.Context, in *testInput) (*acceptedOutput, error) {
-	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
-	if err != nil {
-		return nil, err
-	}
-	found := s.cfg.Integrations.Find(tenantID, in.ID)
-	if found == nil {
-		return nil, s.fail(ctx, peal.Errorf(peal.NotFound, "there is no such integration"))
-	}
-	text := in.Body.Text
-	if text == "" {
-		text = "This is a test from Peal. If you can read it, the integration works."
-	}
-	res, err := s.accept(ctx, tenantID, []accept.Item{{Request: &api.NotificationRequest{
-		Recipient: api.Recipient{Phone: in.Body.To}, Integration: found.ID, Content: api.Content{Text: &text},
-	}}})
-	if err == nil {
-		err = res[0].Err
-	}
-	out := &acceptedOutput{}
-	if err == nil {
-		err = json.Unmarshal(res[0].Answer, &out.Body)
-	}
-	if err != nil {
-		return nil, s.fail(ctx, err)
-	}
-	return out, nil
-}
-
 func (s *Server) isAdmin(ctx context.Context) bool {
 	_, err := s.tenant(ctx, api.ScopeAdmin)
 	return err == nil
@@ -175,6 +146,7 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 		ID: in.ID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Credentials: slices.Sorted(maps.Keys(in.Credentials)),
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), Settings: effective(in),
 	}
+	out.Public = s.cfg.Integrations.Public(in)
 	if admin {
 		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken
 	}
@@ -195,6 +167,7 @@ func effective(in *peal.Integration) api.Settings {
 		RecipientLimit: recipientLimit(in.RecipientLimit),
 		Concurrency:    in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
+		Apps: in.Apps, CA: in.CA,
 	}
 }
 

@@ -20,7 +20,8 @@ const replayedHeader = "Idempotent-Replayed"
 func (s *Server) notifications() {
 	s.mux.HandleFunc("POST /v1/notifications", s.postNotification)
 	s.mux.HandleFunc("POST /v1/notifications/batch", s.postBatch)
-	s.describe("send", "/v1/notifications", "Tell somebody something", "202 means that it is on disk, synced.",
+	s.describe("send", "/v1/notifications", "Tell somebody something",
+		"202 means that it is on disk, synced. With dry_run=true nothing is sent and nothing is written: the answer is 200, and tells what each delivery's provider would be sent.",
 		reflect.TypeFor[api.NotificationRequest](), reflect.TypeFor[api.Accepted](), true)
 	s.describe("send-batch", "/v1/notifications/batch", "Tell many at once: 1 to 1,000",
 		"Every item has its own answer; one that is wrong does not sink the others. The answer is 202 even when all are wrong: look at each.",
@@ -48,9 +49,14 @@ func (s *Server) describe(id, path, summary, description string, in, out reflect
 		}},
 	}
 	if keyed {
+		o.Parameters = append(o.Parameters, &huma.Param{Name: "dry_run", In: "query", Schema: &huma.Schema{Type: "boolean"},
+			Description: "true: check and plan only, and show what would be sent. It uses no quota and no idempotency key"})
+		o.Responses["200"] = &huma.Response{Description: "With dry_run", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: reg.Schema(reflect.TypeFor[api.DryRun](), true, "DryRun")},
+		}}
 		text := &huma.Schema{Type: "string"}
-		o.Parameters = []*huma.Param{{Name: "Idempotency-Key", In: "header", Schema: text,
-			Description: "The same key with the same body within 24 hours gives the first answer again, and sends nothing"}}
+		o.Parameters = append(o.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header", Schema: text,
+			Description: "The same key with the same body within 24 hours gives the first answer again, and sends nothing"})
 		o.Responses["202"].Headers = map[string]*huma.Param{replayedHeader: {Description: "true when it is an earlier request's answer", Schema: text}}
 	}
 	describeRate(&o)
@@ -61,6 +67,10 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 	tenantID, err := s.tenant(r.Context(), api.ScopeSend)
 	if err == nil {
 		err = noEmptyKey(r.Header)
+	}
+	dry := false
+	if err == nil {
+		dry, err = dryRun(r)
 	}
 	if err != nil {
 		s.writeProblem(w, r, err)
@@ -83,6 +93,10 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
+	if dry {
+		s.dryRun(w, r, tenantID, req)
+		return
+	}
 	res, err := s.accept(r.Context(), tenantID, []accept.Item{{Request: req, Key: r.Header.Get("Idempotency-Key")}})
 	h := w.Header()
 	s.rateHeaders(h, tenantID)
@@ -99,6 +113,41 @@ func (s *Server) postNotification(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusAccepted)
 	write(w, res[0].Answer)
+}
+
+// dryRun reads the query: dry_run, or nothing. Somebody who has mistyped it does not want to send.
+func dryRun(r *http.Request) (dry bool, err error) {
+	if r.URL.RawQuery == "" {
+		return false, nil
+	}
+	for name, values := range r.URL.Query() {
+		if name != "dry_run" {
+			return false, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: name, Code: "unknown", Message: "there is no such parameter; there is dry_run"})
+		}
+		if len(values) != 1 || (values[0] != "true" && values[0] != "false") {
+			return false, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "dry_run", Code: "invalid", Message: "give true or false"})
+		}
+		dry = values[0] == "true"
+	}
+	return dry, nil
+}
+
+// dryRun answers what a notification would become.
+func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, tenantID string, req *api.NotificationRequest) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.AcceptTimeout)
+	defer cancel()
+	out, err := s.cfg.Accept.DryRun(ctx, tenantID, req)
+	var answer []byte
+	if err == nil {
+		answer, err = json.Marshal(out)
+	}
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(http.StatusOK)
+	write(w, answer)
 }
 
 // noEmptyKey refuses an Idempotency-Key that says nothing: whoever sends one counts on it.

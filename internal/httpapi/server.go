@@ -25,6 +25,7 @@ import (
 // Accepter takes notifications in.
 type Accepter interface {
 	Accept(ctx context.Context, tenantID string, items []accept.Item) ([]accept.Result, error)
+	DryRun(ctx context.Context, tenantID string, req *api.NotificationRequest) (*api.DryRun, error)
 }
 
 // Log is what became of notifications.
@@ -88,6 +89,7 @@ type Users interface {
 type Devices interface {
 	PutDevice(ctx context.Context, d peal.Device) (peal.Device, error)
 	UserDevices(ctx context.Context, tenantID, userID string) ([]peal.Device, error)
+	Device(ctx context.Context, tenantID, id string) (peal.Device, error)
 	DeleteDevice(ctx context.Context, tenantID, userID, id string) error
 	DevicesSeen(ctx context.Context, tenantID string, ids []string, when time.Time) error
 }

@@ -5,11 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +39,7 @@ type Service struct {
 	writer Writer
 	now    func() time.Time
 	jobs   Jobs
+	env    provider.Env // that Validate calls with
 }
 
 // NewService makes a service that keeps the directory up to date with what it changes.
@@ -69,6 +67,14 @@ func (s *Service) Create(ctx context.Context, tenantID string, req *api.Integrat
 		TenantID: tenantID, ID: peal.NewID(), Name: req.Name, Kind: req.Kind, Channel: kind.Channel(),
 		Credentials: req.Credentials, HookToken: base64.RawURLEncoding.EncodeToString(token), CreatedAt: s.now(),
 	}
+	if maker, ok := kind.(provider.Maker); ok {
+		if in.Credentials = maps.Clone(req.Credentials); in.Credentials == nil {
+			in.Credentials = map[string]string{}
+		}
+		if err := maker.MakeCredentials(in.Credentials); err != nil {
+			return nil, err
+		}
+	}
 	row, err := s.seal(in, kind, req.Settings)
 	if err != nil {
 		return nil, err
@@ -93,7 +99,9 @@ func (s *Service) Update(ctx context.Context, tenantID, ref string, p *api.Integ
 	if p.Name != nil {
 		in.Name = *p.Name
 	}
-	in.Credentials = maps.Clone(old.Credentials)
+	if in.Credentials = maps.Clone(old.Credentials); in.Credentials == nil {
+		in.Credentials = map[string]string{}
+	}
 	for name, value := range p.Credentials {
 		if value == "" {
 			delete(in.Credentials, name)
@@ -130,6 +138,10 @@ func merge(s, p *api.Settings) {
 	s.RetryBase = orDefault(p.RetryBase, s.RetryBase)
 	s.RetryCap = orDefault(p.RetryCap, s.RetryCap)
 	s.OnUnknown = orDefault(p.OnUnknown, s.OnUnknown)
+	s.CA = orDefault(p.CA, s.CA)
+	if p.Apps != nil { // an empty list is every app again
+		s.Apps = p.Apps
+	}
 }
 
 // Delete deletes an integration; what waits in it is canceled.
@@ -197,11 +209,14 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 	if err := applySettings(in, kind); err != nil {
 		return nil, err
 	}
+	if err := s.checkApps(in); err != nil {
+		return nil, err
+	}
 	if err := checkCredentials(in.Credentials, kind.Credentials()); err != nil {
 		return nil, err
 	}
 	// What no client can be made of is refused now, not when something is to be sent.
-	client, err := kind.Open(in, provider.Env{Transport: offline{}, Dial: noDial})
+	client, err := kind.Open(in, provider.Offline())
 	if err != nil {
 		return nil, err
 	}
@@ -214,17 +229,6 @@ func (s *Service) seal(in *peal.Integration, kind provider.Kind, settings api.Se
 		ID: in.ID, TenantID: in.TenantID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Settings: raw,
 		Secrets: s.vault.Seal(plain, "integration:"+in.ID), Version: in.Version, CreatedAt: in.CreatedAt,
 	}, nil
-}
-
-// offline is the transport of a client that is only made to see whether that can be done.
-type offline struct{}
-
-func (offline) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("this client is not for calls")
-}
-
-func noDial(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("this client is not for calls")
 }
 
 func checkCredentials(have map[string]string, want []provider.Credential) error {

@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"bytes"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/url"
 	"time"
@@ -19,6 +22,7 @@ const (
 	defaultAttempts    = 5
 	defaultRetryBase   = 5 * time.Second
 	defaultRetryCap    = time.Hour
+	maxCA              = 64 << 10    // bytes
 	maxPeriod          = time.Minute // a queue's new owner holds off for a period: it does not know what was sent before
 )
 
@@ -43,6 +47,8 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	in.RetryBase = c.duration("settings.retry_base", s.RetryBase, defaultRetryBase, 100*time.Millisecond, time.Hour)
 	in.RetryCap = c.duration("settings.retry_cap", s.RetryCap, defaultRetryCap, in.RetryBase, 24*time.Hour)
 	in.Apps, in.CA = s.Apps, s.CA
+	c.apps(s.Apps, kind)
+	c.ca(s.CA)
 	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
 	if len(c.fields) > 0 {
 		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}
@@ -75,6 +81,32 @@ func (c *checker) baseURL(path, s string) string {
 		u.Path = u.Path[:len(u.Path)-1]
 	}
 	return u.String()
+}
+
+// ca checks certificates that are trusted beside the system's.
+func (c *checker) ca(s string) {
+	if s == "" {
+		return
+	}
+	if len(s) > maxCA {
+		c.bad("settings.ca", "too_long", "it has %d bytes; give at most %d", len(s), maxCA)
+		return
+	}
+	rest, n := []byte(s), 0
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); block.Type != "CERTIFICATE" || err != nil {
+			c.bad("settings.ca", "invalid", "block %d of it is no certificate; give certificates in PEM only, and no key", n+1)
+			return
+		}
+		n++
+	}
+	if n == 0 || len(bytes.TrimSpace(rest)) > 0 {
+		c.bad("settings.ca", "invalid", "give certificates in PEM: -----BEGIN CERTIFICATE----- and so on")
+	}
 }
 
 func (c *checker) limit(path string, l *api.Limit, def peal.Limit) peal.Limit {

@@ -101,6 +101,14 @@ const (
 	DeviceDoubts DeviceVerdict = "suspect" // it may be dead
 )
 
+// Why a push to a device is skipped, when it is planned or when it is to be sent.
+const (
+	SkipDeviceRetired    = "device_retired"
+	SkipDeviceGone       = "device_gone"       // it was deleted since
+	SkipDeviceMoved      = "device_moved"      // it is another user's since
+	SkipPermissionDenied = "permission_denied" // by its own word
+)
+
 // Retirement is a device that its provider gave up, or has doubts about. It concerns the address that was called, and
 // nothing that was registered later.
 type Retirement struct {

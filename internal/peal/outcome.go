@@ -42,6 +42,10 @@ const CodePoison = "poison"
 // CodeRecipientLimit is the code of a delivery that waits because its recipient was sent as much as its limit allows.
 const CodeRecipientLimit = "recipient_limit"
 
+// CodeQuiet is the code of a delivery that waits because its provider wants to be left in peace by its recipient's messages,
+// or by those of one of its groups.
+const CodeQuiet = "quiet"
+
 // CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
 const CodeRestored = "restored"
 
@@ -59,7 +63,7 @@ type Attempt struct {
 	At            time.Time
 
 	// What send has decided by the outcome and the integration's policy:
-	Next  Status    // Sent, Queued, Failed or Uncertain
+	Next  Status    // Sent, Queued, Failed, Uncertain; or Skipped, of no call, when there was nobody to call for
 	Due   time.Time // for Queued: not before
 	Dead  bool      // for Failed: it ran out of attempts and is a dead letter
 	Check time.Time // when to look it up at the provider if no receipt has come; zero for never

@@ -95,6 +95,9 @@ func TestSum(t *testing.T) {
 		{[]peal.Status{peal.Canceled, peal.Skipped}, peal.Canceled},
 		{[]peal.Status{peal.Expired, peal.Canceled}, peal.Expired},
 		{[]peal.Status{peal.Skipped, peal.Skipped}, peal.Skipped},
+		{[]peal.Status{peal.Skipped, peal.Sent}, peal.Sent},                                   // a device that was left out makes it no failure
+		{[]peal.Status{peal.Failed, peal.Skipped, peal.Delivered, peal.Sent}, peal.Delivered}, // one of the devices got it
+		{[]peal.Status{peal.Skipped, peal.Expired}, peal.Expired},
 	} {
 		back := slices.Clone(c.of)
 		slices.Reverse(back)

@@ -16,7 +16,7 @@ const (
 	sqlClaim = `UPDATE communications_log SET status = ?1, attempts = attempts + 1, updated_at = ?2, put_back = NULL
 		WHERE tenant_id = ?3 AND delivery_id IN (SELECT value FROM json_each(?4)) AND integration_id = ?5 AND status = 'queued'
 		AND (due_at IS NULL OR due_at <= ?2) AND (expires_at IS NULL OR expires_at > ?2)
-		RETURNING delivery_id, recipient, payload, priority, attempts, round, expires_at`
+		RETURNING delivery_id, recipient, user_id, payload, priority, attempts, round, expires_at`
 	sqlReadForSend = `SELECT ` + deliveryColumns + ` FROM communications_log
 		WHERE tenant_id = ? AND delivery_id IN (SELECT value FROM json_each(?)) AND integration_id = ?`
 )
@@ -50,7 +50,7 @@ func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now ti
 	rows, err := t.query(sqlClaim, string(status), now.UnixMicro(), in.TenantID, jsonList(ids), in.ID)
 	c.Ready, err = collect(rows, err, func(row scanner, d *peal.Delivery) error {
 		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = in.TenantID, in.ID, in.Channel, status, now
-		return row.Scan(&d.ID, &d.Recipient, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round, at{&d.ExpiresAt})
+		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round, at{&d.ExpiresAt})
 	})
 	if err != nil || len(c.Ready) == len(ids) {
 		return c, err

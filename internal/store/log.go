@@ -128,7 +128,7 @@ func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delive
 // firstEvent is not stored: the row itself tells it.
 func firstEvent(d *peal.Delivery) peal.Event {
 	e := peal.Event{DeliveryID: d.ID, At: d.CreatedAt, Type: peal.EventQueued, Status: peal.Queued}
-	if d.Status == peal.Skipped {
+	if d.Status == peal.Skipped && !d.EndedAt.After(d.CreatedAt) { // else it is told when it came to that
 		e.Type, e.Status, e.Code, e.Detail = peal.EventSkipped, peal.Skipped, d.ErrorCode, d.ErrorReason
 	}
 	return e

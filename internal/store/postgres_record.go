@@ -45,6 +45,8 @@ const (
 	pgRecordExpired = `UPDATE communications_log l SET status = 'expired', in_flight = NULL, error_code = COALESCE(l.error_code, 'expired'),
 		error_reason = COALESCE(l.error_reason, 'it was not sent before its time was over'), ended_at = u.at, updated_at = u.at,
 		due_at = NULL, put_back = NULL` + pgAttempts + pgOpen
+	pgRecordSkipped = `UPDATE communications_log l SET status = 'skipped', in_flight = NULL, error_code = u.code, error_reason = u.reason,
+		attempts = LEAST(l.attempts, u.used), ended_at = u.at, updated_at = u.at, due_at = NULL, put_back = NULL` + pgAttempts + pgOpen
 	//nolint:unqueryvet // the arrays are the columns
 	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
@@ -78,7 +80,7 @@ func recordTogether(t *tx, calls []*recordCall) error {
 	}
 	var events []peal.Event
 	for _, a := range all {
-		if o := &a.Outcome; o.Class != peal.ClassNone {
+		if tells(a) {
 			events = append(events, attemptEvent(a))
 		}
 	}
@@ -109,6 +111,8 @@ func recordSQL(next peal.Status) string {
 		return pgRecordUncertain
 	case peal.Expired:
 		return pgRecordExpired
+	case peal.Skipped:
+		return pgRecordSkipped
 	default:
 		return ""
 	}

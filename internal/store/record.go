@@ -39,6 +39,10 @@ const (
 	sqlRecordExpired = `UPDATE communications_log SET status = 'expired', in_flight = NULL, error_code = COALESCE(error_code, 'expired'),
 		error_reason = COALESCE(error_reason, 'it was not sent before its time was over'), ended_at = ?1, updated_at = ?1, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?2 AND delivery_id = ?3 AND status IN ('sending', 'queued')`
+	// It was claimed, and then there was nobody to call for: the device is no more. The attempt was none.
+	sqlRecordSkipped = `UPDATE communications_log SET status = 'skipped', in_flight = NULL, error_code = ?1, error_reason = ?2,
+		attempts = CASE WHEN attempts < ?3 THEN attempts ELSE ?3 END, ended_at = ?4, updated_at = ?4, due_at = NULL, put_back = NULL
+		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
 		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 )
@@ -99,14 +103,13 @@ func recordOne(t *tx, f *peal.Folded, a *peal.Attempt) error {
 		err = t.exec(sqlRecordUncertain, text(o.Code), text(o.Reason), micros(a.Check), now, a.TenantID, a.DeliveryID, a.Number)
 	case peal.Expired:
 		err = t.exec(sqlRecordExpired, now, a.TenantID, a.DeliveryID)
+	case peal.Skipped:
+		err = t.exec(sqlRecordSkipped, text(o.Code), text(o.Reason), usedUp(a), now, a.TenantID, a.DeliveryID)
 	default:
 		return fmt.Errorf("an attempt cannot end as %q", a.Next)
 	}
-	if err != nil {
+	if err != nil || !tells(a) {
 		return err
-	}
-	if o.Class == peal.ClassNone {
-		return nil
 	}
 	e := attemptEvent(a)
 	return putEvent(t, &e)
@@ -127,8 +130,14 @@ func usedUp(a *peal.Attempt) int {
 	return a.Number
 }
 
+// tells is so of an attempt that has a place in the timeline: a call was made, or nobody is to be called for any more.
+func tells(a *peal.Attempt) bool { return a.Outcome.Class != peal.ClassNone || a.Next == peal.Skipped }
+
 func attemptEvent(a *peal.Attempt) peal.Event {
 	o := &a.Outcome
+	if a.Next == peal.Skipped {
+		return peal.Event{DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventSkipped, Status: a.Next, Code: o.Code, Detail: o.Reason}
+	}
 	return peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,
 		Code: o.Code, Detail: o.Reason, Took: o.Took,

@@ -47,6 +47,8 @@ func TestIntegrationRefusals(t *testing.T) {
 		{with(`"retry_base":"1ms"`), "settings.retry_base"},
 		{with(`"retry_base":"10s","retry_cap":"5s"`), "settings.retry_cap"},
 		{with(`"on_unknown":"pray"`), "settings.on_unknown"},
+		{with(`"apps":["com.example"]`), "settings.apps"},
+		{with(`"ca":"no certificate"`), "settings.ca"},
 		{with(`"colour":"red"`), "settings.colour"},
 	} {
 		a := w.do(t, http.MethodPost, "/v1/integrations", w.key, tt.body)

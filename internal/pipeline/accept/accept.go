@@ -22,7 +22,12 @@ import (
 
 // Planner is what accept needs of route.
 type Planner interface {
-	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) ([]peal.Delivery, error)
+	// Look looks up together the devices that the requests of a call are to reach, by user; nil when none is a push.
+	Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error)
+	// Plan gives the deliveries of one of them. It is given what Look has found.
+	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error)
+	// DryRun tells what Plan would plan, and what the providers would be sent.
+	DryRun(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) (*api.DryRun, error)
 }
 
 // Records is where accepted notifications are kept.
@@ -75,6 +80,9 @@ type Item struct {
 	Request *api.NotificationRequest
 	Key     string
 	Err     error // set when the item could not even be decoded; it is passed through
+
+	// Device, of a push, is the only one of the user's devices that is meant; nil: all of them.
+	Device *peal.Device
 }
 
 // Result answers one item: an api.Accepted as JSON, or an error.
@@ -88,16 +96,9 @@ type Result struct {
 // could be kept. When it returns, what it accepted is on disk.
 func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Result, error) {
 	results := make([]Result, len(items))
-	subs := make([]pipeline.Submission, 0, len(items))
-	index := make([]int, 0, len(items))
-	for i := range items {
-		sub, err := s.guarded(ctx, tenantID, &items[i])
-		if err != nil {
-			results[i].Err = err
-			s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Inc()
-			continue
-		}
-		subs, index = append(subs, sub), append(index, i)
+	subs, index, err := s.drafts(ctx, tenantID, items, results)
+	if err != nil {
+		return nil, err
 	}
 	if subs, index = s.admit(ctx, tenantID, subs, index, results); len(subs) == 0 {
 		return results, nil
@@ -157,38 +158,93 @@ func (s *Stage) result(sub *pipeline.Submission, v *pipeline.Verdict) Result {
 	return Result{Answer: v.Answer, Replayed: v.Replayed}
 }
 
-// guarded is prepare; a panic of it is the item's error, so that the others of its call go on.
-func (s *Stage) guarded(ctx context.Context, tenantID string, item *Item) (sub pipeline.Submission, err error) {
+// drafts makes the rows of the items, and tells for each of which item it is. What is wrong with an item is its result.
+func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, results []Result) (subs []pipeline.Submission, index []int, err error) {
+	subs, index = make([]pipeline.Submission, 0, len(items)), make([]int, 0, len(items))
+	reqs := make([]*api.NotificationRequest, 0, len(items))
+	refuse := func(i int, err error) {
+		results[i].Err = err
+		s.cfg.Metrics.Refused.WithLabelValues(string(peal.KindOf(err))).Inc()
+	}
+	for i := range items {
+		n := len(subs)
+		subs = subs[:n+1]
+		if err := s.guarded(tenantID, func() error { return s.draft(tenantID, &items[i], &subs[n].Notification) }); err != nil {
+			refuse(i, err)
+			subs = subs[:n]
+			continue
+		}
+		index = append(index, i)
+		if items[i].Device == nil {
+			reqs = append(reqs, items[i].Request)
+		}
+	}
+	devices, err := s.cfg.Planner.Look(ctx, tenantID, reqs)
+	if err != nil {
+		return nil, nil, err
+	}
+	planned := 0
+	for n, i := range index {
+		if err := s.guarded(tenantID, func() error { return s.plan(ctx, &subs[n], &items[i], devices) }); err != nil {
+			refuse(i, err)
+			continue
+		}
+		subs[planned], index[planned] = subs[n], i
+		planned++
+	}
+	return subs[:planned], index[:planned], nil
+}
+
+// guarded runs a step of one item; a panic of it is the item's error, so that the others of its call go on.
+func (s *Stage) guarded(tenantID string, step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Log.Error("accept panicked; it goes on", "tenant_id", tenantID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = peal.Errorf(peal.Internal, "the code that checks it failed on it")
 		}
 	}()
-	return s.prepare(ctx, tenantID, item)
+	return step()
 }
 
-// prepare makes the rows of one item.
-func (s *Stage) prepare(ctx context.Context, tenantID string, item *Item) (sub pipeline.Submission, err error) {
+// draft checks an item, and makes its notification.
+func (s *Stage) draft(tenantID string, item *Item, n *peal.Notification) (err error) {
 	if item.Err != nil {
-		return sub, item.Err
+		return item.Err
 	}
-	req, now := item.Request, s.cfg.Now().UTC().Truncate(time.Microsecond)
-	n, err := s.check(req, item.Key, now)
-	if err != nil {
-		return sub, err
+	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
+	if *n, err = s.check(item.Request, item.Key, now); err != nil {
+		return err
 	}
 	n.TenantID, n.ID, n.CreatedAt = tenantID, peal.NewID(), now
-	sub.Notification = n
-	if sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &n, req); err != nil {
-		return sub, err
+	return nil
+}
+
+// plan makes the rows of one item.
+func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, devices map[string][]peal.Device) (err error) {
+	if item.Device != nil {
+		devices = map[string][]peal.Device{item.Device.UserID: {*item.Device}}
 	}
-	if sub.Key = key(tenantID, item); sub.Key != "" {
-		if sub.BodyHash, err = bodyHash(req); err != nil {
-			return sub, err
+	if sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices); err != nil {
+		return err
+	}
+	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
+		sub.BodyHash, err = bodyHash(item.Request)
+	}
+	return err
+}
+
+// DryRun checks and plans a request as Accept does, and tells what would be sent. It writes nothing.
+func (s *Stage) DryRun(ctx context.Context, tenantID string, req *api.NotificationRequest) (out *api.DryRun, err error) {
+	item := Item{Request: req}
+	err = s.guarded(tenantID, func() error {
+		var n peal.Notification
+		err := s.draft(tenantID, &item, &n)
+		if err == nil {
+			out, err = s.cfg.Planner.DryRun(ctx, &n, req)
 		}
-	}
-	return sub, nil
+		return err
+	})
+	return out, err
 }
 
 // answers writes what each is answered if it is accepted, with when it is going to go out.
@@ -234,10 +290,15 @@ func key(tenantID string, item *Item) string {
 		return ""
 	}
 	h := sha256.New()
-	for _, part := range []string{
-		tenantID, item.Request.Recipient.UserID, item.Request.Recipient.Phone, ev.Type,
-		ev.OccurredAt.UTC().Format(time.RFC3339Nano),
-	} {
+	r := &item.Request.Recipient
+	parts := []string{tenantID, r.UserID, r.Phone, ev.Type, ev.OccurredAt.UTC().Format(time.RFC3339Nano)}
+	if r.Platform != "" {
+		parts = append(parts, r.Platform)
+	}
+	if a := r.Audience; a != nil {
+		parts = append(parts, "audience", a.AppID, a.Platform, a.Locale)
+	}
+	for _, part := range parts {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash never fails
 	}
 	return eventPrefix + hex.EncodeToString(h.Sum(nil))

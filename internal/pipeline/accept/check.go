@@ -39,6 +39,7 @@ func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (
 	c.recipient(&req.Recipient)
 	c.channel(req.Channel)
 	c.content(&req.Content)
+	c.reachable(req)
 	c.event(req.Event, now)
 	n.Phone, n.UserID = req.Recipient.Phone, req.Recipient.UserID
 	n.Priority = c.priority(req.Priority)
@@ -75,9 +76,14 @@ func (c *checker) key(key string) {
 }
 
 func (c *checker) recipient(r *api.Recipient) {
+	if r.Audience != nil {
+		c.audience(r)
+		return
+	}
 	if r.Phone == "" && r.UserID == "" {
 		c.bad("recipient", "required", "give phone (E.164, such as +919812345678) or user_id")
 	}
+	c.platform("recipient.platform", r.Platform)
 	if r.Phone != "" {
 		if msg := c.phones.check(r.Phone); msg != "" {
 			c.bad("recipient.phone", "invalid", "%s", msg)
@@ -141,15 +147,15 @@ func CheckUserID(s string) string {
 }
 
 func (c *checker) channel(s string) {
-	if s != "" && s != peal.ChannelWhatsApp {
-		c.bad("channel", "invalid", "there is no channel %.40q; the channels are: %s", s, peal.ChannelWhatsApp)
+	if s != "" && s != peal.ChannelWhatsApp && s != peal.ChannelPush {
+		c.bad("channel", "invalid", "there is no channel %.40q; the channels are: %s, %s", s, peal.ChannelWhatsApp, peal.ChannelPush)
 	}
 }
 
 func (c *checker) content(content *api.Content) {
 	switch kinds := content.Kinds(); len(kinds) {
 	case 0:
-		c.bad("content", "required", "give one of text, image, video, document, audio, sticker, contact, location, poll")
+		c.bad("content", "required", "give one of text, image, video, document, audio, sticker, contact, location, poll, push")
 	case 1:
 	default:
 		c.bad("content", "ambiguous", "it has %s and %s; give exactly one kind (a caption goes into the image, video or document)", kinds[0], kinds[1])
@@ -184,6 +190,9 @@ func (c *checker) words(content *api.Content) {
 		for i, o := range p.Options {
 			c.noControls(fmt.Sprintf("content.poll.options[%d]", i), o)
 		}
+	}
+	if content.Push != nil {
+		c.push(content.Push)
 	}
 }
 

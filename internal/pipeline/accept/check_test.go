@@ -169,13 +169,7 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := New(Config{}).check(request(c.change), c.key, now)
-			var got []string
-			if err != nil {
-				for _, f := range explained(t, err).Fields {
-					got = append(got, f.Path+" "+f.Code)
-				}
-			}
-			if s := strings.Join(got, ", "); s != c.want {
+			if s := wrongs(t, err); s != c.want {
 				t.Errorf("wrong is %q, want %q", s, c.want)
 			}
 		})

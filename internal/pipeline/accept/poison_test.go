@@ -17,7 +17,15 @@ import (
 // planner plans one delivery each, and fails on some.
 type planner struct{}
 
-func (planner) Plan(_ context.Context, n *peal.Notification, req *api.NotificationRequest) ([]peal.Delivery, error) {
+func (planner) Look(context.Context, string, []*api.NotificationRequest) (map[string][]peal.Device, error) {
+	return nil, nil
+}
+
+func (planner) DryRun(context.Context, *peal.Notification, *api.NotificationRequest) (*api.DryRun, error) {
+	return &api.DryRun{}, nil
+}
+
+func (planner) Plan(_ context.Context, n *peal.Notification, req *api.NotificationRequest, _ map[string][]peal.Device) ([]peal.Delivery, error) {
 	if *req.Content.Text == "poison" {
 		panic("a bug in a provider's check")
 	}

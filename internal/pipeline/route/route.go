@@ -1,13 +1,14 @@
 // Package route is the second stage: it decides who is reached, over which integration, and what it takes.
 //
 // For a direct recipient that is a function, which accept calls before anything is written. What needs a look-up (a
-// user's phone number; later devices, preferences, templates) comes through the interfaces declared here.
+// user's phone number, a call's users' devices; later preferences, templates) comes through the interfaces declared here.
 package route
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"peal/api"
@@ -28,51 +29,112 @@ type Users interface {
 	UserPhone(ctx context.Context, tenantID, userID string) (string, error)
 }
 
+// Devices are those of the tenants' users.
+type Devices interface {
+	// DevicesOf gives the devices of users, retired ones included.
+	DevicesOf(ctx context.Context, tenantID string, userIDs []string) ([]peal.Device, error)
+}
+
 // Planner plans notifications.
 type Planner struct {
 	Integrations Integrations
 	Users        Users
+	Devices      Devices
 }
 
 // ReasonNoPhone is why a delivery is skipped: the user has no phone number that Peal knows of.
 const ReasonNoPhone = "no_phone"
 
 // Plan gives the deliveries that a notification becomes. A recipient that cannot be reached is a delivery that is
-// skipped, with the reason; a request that can never work is a *peal.Error that names the field.
-func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) ([]peal.Delivery, error) {
-	in, err := p.integration(n.TenantID, req)
+// skipped, with the reason; a request that can never work is a *peal.Error that names the field. The devices are those
+// that Look has found.
+func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error) {
+	w, err := p.way(n.TenantID, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkContent(in, &req.Content); err != nil {
+	if w.push {
+		planned, err := p.planPush(n, req, w.in, devices[n.UserID])
+		return deliveries(planned), err
+	}
+	all := make([]peal.Delivery, 1)
+	if err := p.planPhone(ctx, n, req, w.in, &all[0]); err != nil {
 		return nil, err
+	}
+	return all, nil
+}
+
+// planPhone plans what goes to a phone number.
+func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration, d *peal.Delivery) error {
+	if req.Recipient.Platform != "" {
+		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
+	}
+	if req.Recipient.Audience != nil {
+		return bad("recipient.audience", "unsupported", "only pushes go to an audience; give channel push")
+	}
+	if err := p.checkContent(in, &req.Content); err != nil {
+		return err
 	}
 	payload, err := json.Marshal(&req.Content)
 	if err != nil {
-		return nil, fmt.Errorf("write content: %w", err)
+		return fmt.Errorf("write content: %w", err)
 	}
-	d := peal.Delivery{
-		TenantID: n.TenantID, NotificationID: n.ID, IntegrationID: in.ID, Channel: in.Channel, UserID: n.UserID,
-		Recipient: n.Phone, Payload: payload, Priority: n.Priority, Status: peal.Queued, CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt,
-		DueAt: n.SendAt, ExpiresAt: n.ExpiresAt,
-	}
+	*d = row(n, payload)
+	d.IntegrationID, d.Channel, d.Recipient = in.ID, in.Channel, n.Phone
 	if d.Recipient == "" {
 		if d.Recipient, err = p.Users.UserPhone(ctx, n.TenantID, n.UserID); err != nil {
-			return nil, fmt.Errorf("find the user's phone number: %w", err)
+			return fmt.Errorf("find the user's phone number: %w", err)
 		}
 	}
 	if d.Recipient == "" {
-		skip(&d, n.CreatedAt)
+		skip(d, ReasonNoPhone, "no phone number is known of the user; give one with PUT /v1/users/{id}")
 	}
-	if d.ID, err = peal.DeliveryID(n.ID, in.ID, d.Recipient); err != nil {
-		return nil, err
-	}
-	return []peal.Delivery{d}, nil
+	d.ID, err = peal.DeliveryID(n.ID, in.ID, d.Recipient)
+	return err
 }
 
-func skip(d *peal.Delivery, now time.Time) {
-	d.Status, d.ErrorCode, d.EndedAt, d.DueAt = peal.Skipped, ReasonNoPhone, now, time.Time{}
-	d.ErrorReason = "no phone number is known of the user; give one with PUT /v1/users/{id}"
+// row is what all deliveries of a notification have in common.
+func row(n *peal.Notification, payload []byte) peal.Delivery {
+	return peal.Delivery{
+		TenantID: n.TenantID, NotificationID: n.ID, UserID: n.UserID, Payload: payload, Priority: n.Priority, Status: peal.Queued,
+		CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt, DueAt: n.SendAt, ExpiresAt: n.ExpiresAt,
+	}
+}
+
+func skip(d *peal.Delivery, code, reason string) {
+	d.Status, d.ErrorCode, d.ErrorReason, d.EndedAt, d.DueAt = peal.Skipped, code, reason, d.CreatedAt, time.Time{}
+}
+
+// way is how a request is to go: over one integration, or as a push over whichever fits each device.
+type way struct {
+	in   *peal.Integration // of a push: the only one that is meant; nil: all
+	push bool
+}
+
+// way finds out how a request goes: over the integration or the channel that it names, or the only one that there is. A
+// content that only devices can show is a push by itself.
+func (p *Planner) way(tenantID string, req *api.NotificationRequest) (way, error) {
+	if req.Integration == "" {
+		if req.Channel == peal.ChannelPush || (req.Channel == "" && (req.Content.Push != nil || p.onlyPush(tenantID))) {
+			if !slices.ContainsFunc(p.Integrations.OfTenant(tenantID), isPush) {
+				return way{}, bad("integration", "not_found", "the tenant has no integration of the channel push; make one with POST /v1/integrations")
+			}
+			return way{push: true}, nil
+		}
+	}
+	in, err := p.integration(tenantID, req)
+	if err != nil {
+		return way{}, err
+	}
+	return way{in: in, push: isPush(in)}, nil
+}
+
+func isPush(in *peal.Integration) bool { return in.Channel == peal.ChannelPush }
+
+// onlyPush tells whether pushes are all that the tenant can send.
+func (p *Planner) onlyPush(tenantID string) bool {
+	all := p.Integrations.OfTenant(tenantID)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(in *peal.Integration) bool { return !isPush(in) })
 }
 
 // integration is the one that the request names, or the tenant's only one of the channel.
@@ -108,7 +170,11 @@ func (p *Planner) checkContent(in *peal.Integration, c *api.Content) error {
 	if !ok {
 		return bad("integration", "not_found", "its provider is not part of this binary")
 	}
-	fields := kind.CheckContent(c)
+	return refused(kind.CheckContent(c))
+}
+
+// refused is the error of a content that a provider cannot take; nil when nothing is wrong with it.
+func refused(fields []peal.Field) error {
 	if len(fields) == 0 {
 		return nil
 	}

@@ -52,7 +52,17 @@ func (a accounts) Find(tenantID, ref string) *peal.Integration {
 	return nil
 }
 
-func (a accounts) Kind(name string) (provider.Kind, bool) { return carrier{}, name == "carrier" }
+func (a accounts) Kind(name string) (provider.Kind, bool) {
+	switch name {
+	case "carrier":
+		return carrier{}, true
+	case "fcm":
+		return pushCarrier{kind: name, devices: []peal.DeviceKind{peal.DeviceFCMToken, peal.DeviceFCMFID}}, true
+	case "apns":
+		return pushCarrier{kind: name, devices: []peal.DeviceKind{peal.DeviceAPNs}}, true
+	}
+	return nil, false
+}
 
 // people are phone numbers by tenant and user.
 type people map[string]string
@@ -102,7 +112,7 @@ func TestPlan(t *testing.T) {
 		TenantID: "one", ID: peal.NewID(), Phone: "+14155552671", CreatedAt: now, SendAt: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour),
 	}
 	p := planner()
-	ds, err := p.Plan(t.Context(), &n, request("hello"))
+	ds, err := p.Plan(t.Context(), &n, request("hello"), nil)
 	if err != nil || len(ds) != 1 {
 		t.Fatalf("%+v, %v", ds, err)
 	}
@@ -115,7 +125,7 @@ func TestPlan(t *testing.T) {
 	if err := json.Unmarshal(d.Payload, &c); err != nil || c.Text == nil || *c.Text != "hello" {
 		t.Errorf("the payload is %s, %v", d.Payload, err)
 	}
-	again, err := p.Plan(t.Context(), &n, request("hello"))
+	again, err := p.Plan(t.Context(), &n, request("hello"), nil)
 	if err != nil || again[0].ID != d.ID || d.ID == "" {
 		t.Errorf("the same plan has the ids %s and %s, %v", d.ID, again[0].ID, err)
 	}
@@ -142,7 +152,7 @@ func TestWhichIntegration(t *testing.T) {
 		"content of other kind": {"one", &api.NotificationRequest{}, "content unsupported"},
 	} {
 		n := peal.Notification{TenantID: c.tenant, ID: peal.NewID(), Phone: "+14155552671"}
-		ds, err := planner().Plan(t.Context(), &n, c.req)
+		ds, err := planner().Plan(t.Context(), &n, c.req, nil)
 		got := ""
 		var pe *peal.Error
 		switch {
@@ -161,7 +171,7 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	plan := func(user string) (peal.Delivery, error) {
 		n := peal.Notification{TenantID: "one", ID: peal.NewID(), UserID: user, CreatedAt: time.Now(), SendAt: time.Now().Add(time.Hour)}
-		ds, err := planner().Plan(t.Context(), &n, request("x"))
+		ds, err := planner().Plan(t.Context(), &n, request("x"), nil)
 		if err != nil {
 			return peal.Delivery{}, err
 		}

@@ -13,14 +13,15 @@ import (
 )
 
 // call makes the attempt. It holds one place of s.free and one reserved use of the limit.
-func (s *shift) call(d *peal.Delivery, job pipeline.Message) {
-	s.results <- done{s.attempt(d), job}
+func (s *shift) call(d *peal.Delivery, look looked, job pipeline.Message) {
+	a := s.attempt(d, &look)
+	s.results <- done{a, job, look.device}
 	s.release(1)
 }
 
 // attempt tries to send, and says what becomes of the delivery. A panic of Peal's own code sets it aside after a few
 // tries; after a call it leaves the outcome unknown.
-func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
+func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 	at, used := s.cfg.Now(), false
 	defer func() {
 		p := recover()
@@ -32,7 +33,7 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 			a = s.afterPanic(d, used, at)
 		}
 	}()
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
@@ -40,6 +41,23 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 	defer func() { <-s.calls }()
 	if !s.mayCall(d) {
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+	}
+	if s.push {
+		if err := s.lookAgain(d, look); err != nil {
+			a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+			a.Due = a.At.Add(mendWait)
+			return a
+		}
+		m.Device = look.device
+		if code, why := s.skips(d, look.device); code != "" {
+			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
+		}
+	}
+	groups := s.groupsOf(&m)
+	if wait := s.quiet.wait(groups); wait > 0 {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeQuiet, Reason: "the provider wants no more for this recipient or its like for a while"}, at)
+		a.Due = s.cfg.Now().Add(wait)
+		return a
 	}
 	if wait := s.recipients.take(d.Recipient); wait > 0 {
 		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeRecipientLimit, Reason: "it waits for the recipient's own limit"}, at)
@@ -50,6 +68,10 @@ func (s *shift) attempt(d *peal.Delivery) (a peal.Attempt) {
 	used = true
 	o := s.send(&m)
 	s.limit.end(began)
+	if o.Class == peal.ClassAccepted {
+		s.quiet.over(groups)
+	}
+	s.learn(look.device, &o)
 	return s.decide(d, o, at)
 }
 

@@ -2,6 +2,7 @@ package send_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ const patience = 30 * time.Second
 // carrier is a provider that does what the test says.
 type carrier struct {
 	mayDouble bool
+	channel   string                                          // default: WhatsApp
+	groups    []string                                        // that every message belongs to
 	answer    func(m *provider.Message, nth int) peal.Outcome // nth call for the delivery, from 1
 
 	mu    sync.Mutex
@@ -40,12 +43,16 @@ type carrier struct {
 }
 
 var (
-	_ provider.Kind   = (*carrier)(nil)
-	_ provider.Client = (*carrier)(nil)
+	_ provider.PushKind = (*carrier)(nil)
+	_ provider.Client   = (*carrier)(nil)
+	_ provider.Grouper  = (*carrier)(nil)
 )
 
 func (c *carrier) Name() string                           { return "carrier" }
-func (c *carrier) Channel() string                        { return peal.ChannelWhatsApp }
+func (c *carrier) Channel() string                        { return cmp.Or(c.channel, peal.ChannelWhatsApp) }
+func (c *carrier) Groups(*provider.Message) []string      { return c.groups }
+func (c *carrier) Devices() []peal.DeviceKind             { return peal.DeviceKinds() }
+func (c *carrier) CheckDevice(*peal.Device) []peal.Field  { return nil }
 func (c *carrier) Credentials() []provider.Credential     { return nil }
 func (c *carrier) CheckContent(*api.Content) []peal.Field { return nil }
 func (c *carrier) Probe(context.Context) provider.Health  { return provider.Health{OK: true} }
@@ -102,15 +109,19 @@ type bundle struct {
 	service *integration.Service
 	in      *peal.Integration
 	records send.Records // the store, or what stands before it
+	devices send.Devices // the store, or what stands before it
 	queues  send.Queues  // the stream, or what stands before it
 	own     func(ctx context.Context, integrationID string) (send.Lease, error)
 	jitter  func() float64
 	phones  int
 }
 
-func setup(t *testing.T, settings api.Settings) *bundle {
+func setup(t *testing.T, settings api.Settings, change ...func(*carrier)) *bundle {
 	t.Helper()
 	b := &bundle{T: t, carrier: &carrier{answer: accepted, calls: map[string]int{}}, own: soleOwner, jitter: func() float64 { return 0 }}
+	for _, f := range change {
+		f(b.carrier)
+	}
 	dir := t.TempDir()
 	var err error
 	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "peal.db")}); err != nil {
@@ -121,7 +132,7 @@ func setup(t *testing.T, settings api.Settings) *bundle {
 			t.Error(err)
 		}
 	})
-	b.records = b.store
+	b.records, b.devices = b.store, b.store
 	if b.stream, err = stream.Open(t.Context(), stream.Config{Dir: filepath.Join(dir, "broker")}); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +187,7 @@ func unlimited() api.Settings {
 func (b *bundle) run() (stop func()) {
 	b.Helper()
 	s := send.New(send.Config{
-		Own: b.own, Integrations: b.service, Records: b.records, Queues: b.queues, Env: provider.Env{Transport: http.DefaultTransport}, Metrics: metrics.New(),
+		Own: b.own, Integrations: b.service, Records: b.records, Devices: b.devices, Queues: b.queues, Env: provider.Env{Transport: http.DefaultTransport}, Metrics: metrics.New(),
 		Log: slog.New(slog.DiscardHandler), Jitter: b.jitter, ProbeEvery: 50 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

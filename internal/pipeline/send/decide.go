@@ -37,6 +37,10 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	case peal.ClassTemporary:
 		s.retry(&a, d, now)
 	case peal.ClassThrottled:
+		if o.Quiet != "" {
+			a.Next, a.Due = peal.Queued, now.Add(s.quiet.begin(quietKey(d, o.Quiet), o.RetryAfter))
+			break
+		}
 		wait := o.RetryAfter
 		if wait <= 0 {
 			wait = s.throttleWait(now)
@@ -48,8 +52,12 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 		s.pause(&peal.Pause{Code: pauseCode(o.Pause), Reason: o.Reason, Since: now})
 	case peal.ClassUnknown:
 		s.unknown(&a, d, now)
-	default: // gone, permanent
+	case peal.ClassGone, peal.ClassPermanent:
 		a.Next = peal.Failed
+	default: // a bug in a provider's client: what it did is not known
+		s.log.Error("a provider's client gave an outcome that is none", "delivery_id", d.ID, "class", string(o.Class))
+		a.Outcome.Class, a.Outcome.Code = peal.ClassUnknown, "nonsense"
+		s.unknown(&a, d, now)
 	}
 	return a
 }

@@ -34,12 +34,15 @@ type lane struct {
 	suspects   map[string]int  // how often they made claiming panic
 	throttled  int             // waits in a row for 429s
 	quietUntil time.Time       // the end of the last of them
+
+	quiet *quiet // whom alone the provider wants left in peace
+	fates *fates // devices that were found dead a moment ago
 }
 
 func newLane(s *Stage, id string) *lane {
 	return &lane{
 		Stage: s, id: id, log: s.cfg.Log.With("integration_id", id), inFlight: map[string]bool{},
-		doubtful: map[string]span{}, suspects: map[string]int{},
+		doubtful: map[string]span{}, suspects: map[string]int{}, quiet: newQuiet(s.cfg.Now, s.cfg.Jitter), fates: newFates(s.cfg.Now),
 	}
 }
 
@@ -231,8 +234,12 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
-		intent: !kind.Defaults().MayDouble, checks: kind.Defaults().Checks, finds: kind.Defaults().Finds,
+		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: kind.Defaults().Checks, finds: kind.Defaults().Finds,
+		push: in.Channel == peal.ChannelPush && l.cfg.Devices != nil,
 	}
+	s.well.writing = make(chan struct{}, 1)
+	s.groups, _ = client.(provider.Grouper)
+	l.quiet.of(in.Version)
 	l.calls.Go(s.record)
 	s.run(ctx, queue)
 	l.calls.Go(func() {

@@ -59,7 +59,7 @@ func (s *shift) suspect(id string, job pipeline.Message) {
 		return
 	}
 	d := &peal.Delivery{ID: id, Attempts: maxPoison}
-	s.results <- done{s.afterPanic(d, false, s.cfg.Now()), job}
+	s.results <- done{attempt: s.afterPanic(d, false, s.cfg.Now()), job: job}
 }
 
 // afterPanic is what becomes of a delivery with which Peal's own code has panicked.

@@ -49,6 +49,7 @@ func (s *shift) record() {
 		}
 		s.recordBatch(batch)
 	}
+	s.lastFine()
 }
 
 // stopPatience is how long a process that is to stop waits for records that are away. It is about as long as it has
@@ -62,9 +63,10 @@ func (s *shift) recordBatch(batch []done) {
 	for i := range batch {
 		attempts[i] = batch[i].attempt
 	}
+	retired := false
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
-		moved, err := s.cfg.Records.Record(ctx, attempts)
+		moved, err := s.write(ctx, batch, attempts, &retired)
 		cancel()
 		if err == nil {
 			for _, m := range moved {
@@ -83,6 +85,20 @@ func (s *shift) recordBatch(batch []done) {
 	s.settle(batch)
 }
 
+// write writes what attempts say of devices, once, and then what they came to.
+func (s *shift) write(ctx context.Context, batch []done, attempts []peal.Attempt, retired *bool) ([]peal.Moved, error) {
+	if !*retired {
+		err := s.retire(ctx, batch)
+		if err != nil && peal.KindOf(err) == peal.Unavailable {
+			return nil, err
+		}
+		if *retired = true; err != nil {
+			s.log.Error("devices not retired; the next send finds out again", "error", err)
+		}
+	}
+	return s.cfg.Records.Record(ctx, attempts)
+}
+
 // settle schedules the retries, lets the jobs go and tells of each attempt.
 func (s *shift) settle(batch []done) {
 	var later []pipeline.Job
@@ -98,11 +114,15 @@ func (s *shift) settle(batch []done) {
 		}
 		cancel()
 	}
+	s.fine(batch)
 	for i := range batch {
 		a := &batch[i].attempt
 		s.ack(batch[i].job)
 		s.end(a.DeliveryID)
 		if a.Outcome.Class == peal.ClassNone {
+			if a.Next == peal.Skipped {
+				s.cfg.Metrics.Moved.WithLabelValues(s.id, string(a.Next)).Inc()
+			}
 			continue
 		}
 		s.cfg.Metrics.Attempts.WithLabelValues(s.id, string(a.Outcome.Class)).Inc()

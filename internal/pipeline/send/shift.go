@@ -27,12 +27,16 @@ type shift struct {
 	intent     bool
 	checks     []time.Duration
 	finds      []time.Duration
+	push       bool // its messages go to devices
+	well       wellness
+	groups     provider.Grouper // nil: the provider slows down all, or a recipient
 }
 
 // done is a finished attempt with the job that it was for.
 type done struct {
 	attempt peal.Attempt
 	job     pipeline.Message
+	device  *peal.Device // that it was for, of a push
 }
 
 // run takes jobs until ctx ends or the queue does. Which job goes is decided when one may go, so that an urgent one that
@@ -135,11 +139,12 @@ func (s *shift) work(jobs []pipeline.Message) {
 		s.suspect(id, byID[id])
 		delete(byID, id)
 	}
+	looks := s.look(claimed.Ready)
 	for i := range claimed.Ready {
 		d := &claimed.Ready[i]
 		job := byID[d.ID]
 		delete(byID, d.ID)
-		s.working.Go(func() { s.call(d, job) })
+		s.working.Go(func() { s.call(d, looks(d), job) })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 	defer cancel()
@@ -176,12 +181,12 @@ func (s *shift) other(ctx context.Context, d *peal.Delivery, job pipeline.Messag
 	var err error
 	switch now := s.cfg.Now(); {
 	case d.Status == peal.Sending && s.uncalled(d):
-		s.results <- done{s.decide(d, peal.Outcome{Class: peal.ClassNone}, now), job}
+		s.results <- done{attempt: s.decide(d, peal.Outcome{Class: peal.ClassNone}, now), job: job}
 		return
 	case d.Status == peal.Sending && !s.lease.Valid():
 		err = errors.New("another node may be calling for it")
 	case d.Status == peal.Sending:
-		s.results <- done{s.interrupted(d, now), job}
+		s.results <- done{attempt: s.interrupted(d, now), job: job}
 		return
 	case d.Status == peal.Queued && d.Expired(now):
 		_, err = s.cfg.Records.Expire(ctx, []peal.Delivery{*d})

@@ -32,6 +32,13 @@ type Records interface {
 	IntegrationDeleted(ctx context.Context, id string) (bool, error)
 }
 
+// Devices are those that pushes go to.
+type Devices interface {
+	Devices(ctx context.Context, tenantID string, ids []string) ([]peal.Device, error)
+	RetireDevices(ctx context.Context, all []peal.Retirement) (n int, err error)
+	DevicesOK(ctx context.Context, tenantID string, ids []string, when time.Time) error
+}
+
 // Queues give out jobs, a queue per integration and lane.
 type Queues interface {
 	TakeOver(ctx context.Context, integrationID string) error
@@ -54,6 +61,7 @@ type Config struct {
 	Refuse       func(integrationID string, refuse bool)                        // says that this node cannot be it; default: nobody is told
 	Integrations Integrations
 	Records      Records
+	Devices      Devices // nil: there are no integrations of the channel push
 	Queues       Queues
 	Env          provider.Env
 	Metrics      *metrics.Metrics

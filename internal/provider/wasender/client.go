@@ -36,7 +36,10 @@ type client struct {
 	buffers   sync.Pool // of *[]byte
 }
 
-var _ provider.Client = (*client)(nil)
+var (
+	_ provider.Client    = (*client)(nil)
+	_ provider.Previewer = (*client)(nil)
+)
 
 func newClient(in *peal.Integration, base *url.URL, transport http.RoundTripper) *client {
 	c := &client{
@@ -87,6 +90,14 @@ func (c *client) Send(ctx context.Context, m *provider.Message) peal.Outcome {
 	out := c.post(ctx, m)
 	out.Took = time.Since(start)
 	return out
+}
+
+// Preview shows the call that Send would make.
+func (c *client) Preview(m *provider.Message) (provider.Preview, error) {
+	return provider.Preview{
+		URL: c.send.URL.String(), Header: map[string]string{"Content-Type": c.send.Header.Get("Content-Type")},
+		Body: appendPayload(make([]byte, 0, sizeHint(m)), m),
+	}, nil
 }
 
 func (c *client) post(ctx context.Context, m *provider.Message) peal.Outcome {

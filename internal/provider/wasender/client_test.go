@@ -16,6 +16,7 @@ import (
 
 	"peal/internal/netguard"
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 const accepted = `{"success":true,"data":{"msgId":100000,"jid":"+123456789","status":"in_progress"}}`
@@ -49,6 +50,33 @@ func TestSendOnTheWire(t *testing.T) {
 	}
 	if calls.Load() != 1 {
 		t.Errorf("got %d calls", calls.Load())
+	}
+}
+
+// TestPreview: what is shown is what is sent, without the secrets.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	shown := make(chan provider.Preview, 1)
+	c := open(t, func(w http.ResponseWriter, r *http.Request) {
+		want := <-shown
+		body, err := io.ReadAll(r.Body)
+		if err != nil || string(body) != string(want.Body) || "http://"+r.Host+r.URL.Path != want.URL {
+			t.Errorf("sent %s to %s, shown were %s and %s, %v", body, r.URL, want.Body, want.URL, err)
+		}
+		for name, v := range want.Header {
+			if name == "Authorization" || r.Header.Get(name) != v {
+				t.Errorf("shown was %s: %s", name, v)
+			}
+		}
+		_, _ = io.WriteString(w, accepted)
+	})
+	p, err := c.Preview(textMessage())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown <- p
+	if got := c.Send(t.Context(), textMessage()); got.Class != peal.ClassAccepted {
+		t.Errorf("got %+v", got)
 	}
 }
 

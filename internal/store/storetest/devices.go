@@ -14,6 +14,7 @@ type Devices interface {
 	PutDevice(ctx context.Context, d peal.Device) (peal.Device, error)
 	Devices(ctx context.Context, tenantID string, ids []string) ([]peal.Device, error)
 	UserDevices(ctx context.Context, tenantID, userID string) ([]peal.Device, error)
+	DevicesOf(ctx context.Context, tenantID string, userIDs []string) ([]peal.Device, error)
 	Device(ctx context.Context, tenantID, id string) (peal.Device, error)
 	DeleteDevice(ctx context.Context, tenantID, userID, id string) error
 	RetireDevices(ctx context.Context, all []peal.Retirement) (n int, err error)
@@ -41,6 +42,7 @@ func deviceCases() []testCase {
 		{"whatever happens at once, an address is on one installation", deviceRace},
 		{"a race of a retirement and a registration", deviceRetireRace},
 		{"no tenant has another's devices", deviceIsolation},
+		{"the devices of many users at once", devicesOfMany},
 		{"keys of user tokens", userKeys},
 	}
 }
@@ -411,4 +413,20 @@ func userKeys(b *bundle) {
 	got, err := b.UserKey(b.Context(), hmac.ID)
 	b.ok(err)
 	b.same("revoked, of a disabled tenant", got, hmac)
+}
+
+func devicesOfMany(b *bundle) {
+	b.put(fcm("a", "u1", "one", "t1"))
+	b.clock.advance(time.Second)
+	b.put(fcm("a", "u2", "two", "t2"))
+	b.put(fcm("a", "u1", "three", "t3"))
+	b.put(fcm("a", "u3", "four", "t4"))
+	b.put(fcm("b", "u1", "five", "t5"))
+	found, err := b.DevicesOf(b.Context(), "a", []string{"u2", "u1", "nobody"})
+	b.ok(err)
+	got := make([]string, len(found))
+	for i := range found {
+		got[i] = found[i].UserID + " " + found[i].ID
+	}
+	b.same("devices", got, []string{"u1 one", "u1 three", "u2 two"})
 }

@@ -15,6 +15,7 @@ func recordCases() []testCase {
 		{"an outcome changes nothing that is past it", recordPast},
 		{"who never called takes an interruption back", recordUncalled},
 		{"an outcome that is none is refused", recordNonsense},
+		{"whom nobody is to call any more is skipped", recordSkipped},
 		{"foreign bytes do not stop a record", recordForeign},
 		{"a person resolves what is uncertain", resolveUncertain},
 		{"resolve refuses the rest", resolveRefused},
@@ -246,6 +247,32 @@ func recordNonsense(b *bundle) {
 	b.status(good, peal.Sending) // a call is written whole or not at all
 	b.status(d, peal.Sending)
 	b.record(b.attempt(in, peal.NewID(), peal.ClassAccepted, peal.Sent)) // of no row: nothing to do
+}
+
+// recordSkipped: between the claim and the call it turned out that there is nobody to call for.
+func recordSkipped(b *bundle) {
+	in := b.integration("a")
+	for _, intent := range []bool{true, false} {
+		want := b.accept(in)
+		c, err := b.Claim(b.Context(), in, []string{want.ID}, intent)
+		b.ok(err)
+		if len(c.Ready) != 1 || c.Ready[0].UserID != want.UserID {
+			b.Fatalf("claimed %+v", c)
+		}
+		b.clock.advance(time.Second)
+		a := b.attempt(in, want.ID, peal.ClassNone, peal.Skipped, func(a *peal.Attempt) {
+			a.Outcome = peal.Outcome{Code: peal.SkipDeviceRetired, Reason: "it was retired"}
+		})
+		b.record(a)
+		b.record(a)
+		want.Status, want.UpdatedAt, want.EndedAt, want.DueAt = peal.Skipped, a.At, a.At, time.Time{}
+		want.ErrorCode, want.ErrorReason = a.Outcome.Code, a.Outcome.Reason
+		b.same("skipped", b.delivery("a", want.ID), want)
+		b.same("timeline", b.timeline(want), []string{"queued queued", "skipped skipped"})
+	}
+	sent := b.sent(in)
+	b.record(b.attempt(in, sent.ID, peal.ClassNone, peal.Skipped))
+	b.status(sent, peal.Sent)
 }
 
 // recordForeign: what a provider says may be no text at all. It must not be what keeps an outcome from being written.

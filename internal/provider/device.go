@@ -1,0 +1,30 @@
+package provider
+
+import (
+	"slices"
+
+	"peal/internal/peal"
+)
+
+// ForDevice chooses of a tenant's integrations, in the order that they were made, the one that a device is reached over:
+// of those whose kind reaches it the one that names its app, else the one that names none. Nil when none fits.
+func ForDevice(all []*peal.Integration, kinds func(name string) (Kind, bool), d *peal.Device) *peal.Integration {
+	var rest *peal.Integration
+	for _, in := range all {
+		if in.Channel != peal.ChannelPush {
+			continue
+		}
+		kind, _ := kinds(in.Kind)
+		push, ok := kind.(PushKind)
+		if !ok || !slices.Contains(push.Devices(), d.Kind) {
+			continue
+		}
+		switch {
+		case d.AppID != "" && slices.Contains(in.Apps, d.AppID):
+			return in
+		case len(in.Apps) == 0 && rest == nil:
+			rest = in
+		}
+	}
+	return rest
+}
