@@ -65,7 +65,7 @@ func (s *Store) PutDevice(ctx context.Context, d peal.Device) (put peal.Device, 
 		}
 	}
 	if err != nil {
-		return put, fmt.Errorf("write device: %w", err)
+		return peal.Device{}, fmt.Errorf("write device: %w", err)
 	}
 	return put, nil
 }
@@ -164,7 +164,10 @@ func (s *Store) RetireDevices(ctx context.Context, all []peal.Retirement) (n int
 		}
 		return nil
 	})
-	return n, err
+	if err != nil { // the write may still be going on
+		return 0, err
+	}
+	return n, nil
 }
 
 func retireDevice(t *tx, r *peal.Retirement) (int64, error) {

@@ -36,7 +36,10 @@ func (s *Store) Renew(ctx context.Context, node string, names []string) (held []
 		}
 		return nil
 	})
-	return held, err
+	if err != nil { // the write may still be going on
+		return nil, err
+	}
+	return held, nil
 }
 
 // Leases gives all leases as they stand.
@@ -76,7 +79,10 @@ func (s *Store) Take(ctx context.Context, node string, seen []peal.Lease) (taken
 		}
 		return nil
 	})
-	return taken, err
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
 }
 
 // Release lets go of a node's leases: others may take them at once.

@@ -198,7 +198,10 @@ func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 		}
 		return nil
 	})
-	return total, err
+	if err != nil { // the write may still be going on
+		return 0, err
+	}
+	return total, nil
 }
 
 // Cancel ends the deliveries of a notification that still wait. It fails with NotCancelable when none could be: all

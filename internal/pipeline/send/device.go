@@ -191,6 +191,8 @@ type fates struct {
 
 	mu  sync.Mutex
 	all map[address]fate
+
+	swept time.Time // when room was last made
 }
 
 // address is what was called; a device that has another one by now is alive.
@@ -211,7 +213,8 @@ func (f *fates) add(d *peal.Device, reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	if len(f.all) >= maxFates {
+	if len(f.all) >= maxFates && now.Sub(f.swept) >= sweepEvery {
+		f.swept = now
 		for k, v := range f.all {
 			if now.Sub(v.found) > fateTime {
 				delete(f.all, k)

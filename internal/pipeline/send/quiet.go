@@ -8,6 +8,9 @@ import (
 	"peal/internal/provider"
 )
 
+// sweepEvery is how often room is made among what is remembered.
+const sweepEvery = time.Second
+
 // maxQuiet is how many recipients and groups are remembered that are to be left in peace.
 const maxQuiet = 10_000
 
@@ -22,6 +25,7 @@ type quiet struct {
 	mu      sync.Mutex
 	version int64 // of the integration
 	all     map[string]*silence
+	swept   time.Time // when room was last made
 }
 
 // silence is how long one is left in peace.
@@ -106,11 +110,12 @@ func (q *quiet) over(keys []string) {
 	}
 }
 
-// forget makes room, if there is none, by letting go of those whose time is over.
+// forget makes room, if there is none, by letting go of those whose time is over; not for everyone who wants room.
 func (q *quiet) forget(now time.Time) {
-	if len(q.all) < maxQuiet {
+	if len(q.all) < maxQuiet || now.Sub(q.swept) < sweepEvery {
 		return
 	}
+	q.swept = now
 	for k, s := range q.all {
 		if !now.Before(s.until) {
 			delete(q.all, k)
