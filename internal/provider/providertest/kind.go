@@ -3,6 +3,7 @@ package providertest
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"testing"
 
 	"peal/api"
@@ -58,12 +59,41 @@ func testKind(t *testing.T, s *Suite) {
 	}
 }
 
+// testDevices checks what only kinds that reach devices have.
+func testDevices(t *testing.T, s *Suite) {
+	k, ok := s.Kind.(provider.PushKind)
+	if !ok {
+		t.Skip("it does not reach devices")
+	}
+	d := s.message("https://provider.invalid").Device
+	if d == nil {
+		t.Fatal("the suite's message has no device")
+	}
+	if k.Channel() != peal.ChannelPush || !slices.Contains(k.Devices(), d.Kind) {
+		t.Errorf("channel %s, devices %v: the suite's device is of kind %s", k.Channel(), k.Devices(), d.Kind)
+	}
+	if fields := k.CheckDevice(d); len(fields) > 0 {
+		t.Errorf("the suite's device is refused: %+v", fields)
+	}
+	for _, kind := range k.Devices() {
+		fields := k.CheckDevice(&peal.Device{Kind: kind})
+		if len(fields) == 0 {
+			t.Errorf("%s: a device without an address is taken", kind)
+		}
+		for _, f := range fields {
+			if f.Path == "" || f.Code == "" || f.Message == "" {
+				t.Errorf("%s: a field without path, code or mend: %+v", kind, f)
+			}
+		}
+	}
+}
+
 // testOpen opens with settings that cannot work.
 func testOpen(t *testing.T, s *Suite) {
 	rt := transport()
 	refused := func(what string, in *peal.Integration) {
 		t.Helper()
-		_, err := s.Kind.Open(in, provider.Env{Transport: rt})
+		_, err := s.Kind.Open(in, environment(rt))
 		var e *peal.Error
 		if !errors.As(err, &e) || e.Kind != peal.Invalid {
 			t.Errorf("%s: got %v, want a *peal.Error of kind %s", what, err, peal.Invalid)

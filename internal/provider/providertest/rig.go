@@ -2,6 +2,8 @@ package providertest
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
@@ -10,8 +12,10 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"peal/internal/netguard"
 	"peal/internal/peal"
@@ -51,13 +55,36 @@ func setup(t *testing.T, s *Suite) *rig {
 			r.conns.Add(1)
 		}
 	}
-	r.http.Start()
-	t.Cleanup(r.http.Close)
 	r.transport = transport()
+	if s.TLS {
+		r.http.EnableHTTP2 = true
+		r.http.StartTLS()
+		r.transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		r.transport.TLSClientConfig.RootCAs.AddCert(r.http.Certificate())
+	} else {
+		r.http.Start()
+	}
+	t.Cleanup(r.http.Close)
 	t.Cleanup(r.transport.CloseIdleConnections)
-	r.in = s.Integration(r.http.URL + r.server.BasePath())
+	r.in = s.Integration(r.base())
+	if s.TLS {
+		r.in.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.http.Certificate().Raw}))
+	}
 	r.client = s.open(t, r.in, r.transport)
 	return r
+}
+
+func (r *rig) base() string { return r.http.URL + r.server.BasePath() }
+
+func (r *rig) message() provider.Message { return r.suite.message(r.base()) }
+
+// message is a message of its own for each call.
+func (s *Suite) message(base string) provider.Message {
+	m := s.Message
+	if s.Device != nil {
+		m.Device = s.Device(base)
+	}
+	return m
 }
 
 // transport is the one that production uses, with loopback allowed.
@@ -65,9 +92,31 @@ func transport() *http.Transport {
 	return netguard.New(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")).Transport(netguard.Config{})
 }
 
-func (s *Suite) open(t *testing.T, in *peal.Integration, rt http.RoundTripper) provider.Client {
+// environment is what production gives a client, for one that is alone.
+func environment(rt *http.Transport) provider.Env {
+	return provider.Env{Transport: rt, Dial: rt.DialContext, Tokens: &tokens{all: map[string]provider.Token{}}}
+}
+
+// tokens are those of one node.
+type tokens struct {
+	mu  sync.Mutex
+	all map[string]provider.Token
+}
+
+// SwapToken implements provider.Tokens.
+func (k *tokens) SwapToken(_ context.Context, name string, old time.Time, next provider.Token) (provider.Token, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now := k.all[name]; next.MadeAt.IsZero() || !now.MadeAt.Equal(old) {
+		return now, nil
+	}
+	k.all[name] = next
+	return next, nil
+}
+
+func (s *Suite) open(t *testing.T, in *peal.Integration, rt *http.Transport) provider.Client {
 	t.Helper()
-	c, err := s.Kind.Open(in, provider.Env{Transport: rt})
+	c, err := s.Kind.Open(in, environment(rt))
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -78,7 +127,7 @@ func (s *Suite) open(t *testing.T, in *peal.Integration, rt http.RoundTripper) p
 // send sends one message, and checks what holds for every outcome.
 func (r *rig) send(t *testing.T, ctx context.Context) peal.Outcome {
 	t.Helper()
-	m := r.suite.Message
+	m := r.message()
 	out := r.client.Send(ctx, &m)
 	r.suite.checkOutcome(t, r.in, out)
 	return out
@@ -123,6 +172,13 @@ func (s *Suite) checkDiscreet(t *testing.T, in *peal.Integration, text string) {
 	}
 	if number := strings.TrimPrefix(s.Message.To, "+"); number != "" && strings.Contains(text, number) {
 		t.Errorf("it gives away the phone number: %s", text)
+	}
+	if d := s.message(in.BaseURL).Device; d != nil {
+		for _, secret := range []string{d.Address, d.P256dh, d.Auth} {
+			if secret != "" && strings.Contains(text, secret) {
+				t.Errorf("it gives away the device's address: %s", text)
+			}
+		}
 	}
 }
 

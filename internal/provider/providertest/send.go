@@ -36,32 +36,31 @@ func testAccepted(t *testing.T, s *Suite) {
 }
 
 func testStatuses(t *testing.T, s *Suite) {
-	for _, c := range []struct {
-		status     int
-		retryAfter string
-		class      peal.Class
-		wait       time.Duration
-		pause      peal.PauseCode
-	}{
-		{http.StatusInternalServerError, "", peal.ClassTemporary, 0, ""},
-		{http.StatusBadGateway, "", peal.ClassUnknown, 0, ""},
-		{http.StatusServiceUnavailable, "9", peal.ClassTemporary, 9 * time.Second, ""},
-		{http.StatusGatewayTimeout, "", peal.ClassUnknown, 0, ""},
-		{http.StatusTooManyRequests, "7", peal.ClassThrottled, 7 * time.Second, peal.PauseThrottled},
-		{http.StatusUnauthorized, "", peal.ClassIntegration, 0, peal.PauseCredentials},
-		{http.StatusForbidden, "", peal.ClassIntegration, 0, peal.PauseCredentials},
-		{http.StatusFound, "", peal.ClassIntegration, 0, peal.PauseBlocked},
-	} {
-		t.Run(http.StatusText(c.status), func(t *testing.T) {
+	statuses := s.Statuses
+	if statuses == nil {
+		statuses = []Status{
+			{Status: http.StatusInternalServerError, Class: peal.ClassTemporary},
+			{Status: http.StatusBadGateway, Class: peal.ClassUnknown},
+			{Status: http.StatusServiceUnavailable, RetryAfter: "9", Class: peal.ClassTemporary, Wait: 9 * time.Second},
+			{Status: http.StatusGatewayTimeout, Class: peal.ClassUnknown},
+			{Status: http.StatusTooManyRequests, RetryAfter: "7", Class: peal.ClassThrottled, Wait: 7 * time.Second, Pause: peal.PauseThrottled},
+			{Status: http.StatusUnauthorized, Class: peal.ClassIntegration, Pause: peal.PauseCredentials},
+			{Status: http.StatusForbidden, Class: peal.ClassIntegration, Pause: peal.PauseCredentials},
+			{Status: http.StatusFound, Class: peal.ClassIntegration, Pause: peal.PauseBlocked},
+		}
+	}
+	for _, c := range statuses {
+		t.Run(http.StatusText(c.Status), func(t *testing.T) {
 			r := setup(t, s)
-			r.server.Fail(t, Failure{Mode: ModeStatus, Status: c.status, RetryAfter: c.retryAfter})
+			r.server.Fail(t, Failure{Mode: ModeStatus, Status: c.Status, RetryAfter: c.RetryAfter})
 			out := r.send(t, t.Context())
-			r.want(t, out, c.class, 1, 0)
-			if out.RetryAfter != c.wait || out.Pause != c.pause {
-				t.Errorf("got wait %v and pause %q, want %v and %q", out.RetryAfter, out.Pause, c.wait, c.pause)
+			calls := max(1, c.Calls)
+			r.want(t, out, c.Class, calls, 0)
+			if out.RetryAfter != c.Wait || out.Pause != c.Pause {
+				t.Errorf("got wait %v and pause %q, want %v and %q", out.RetryAfter, out.Pause, c.Wait, c.Pause)
 			}
 			r.server.Fail(t, Failure{})
-			r.want(t, r.send(t, t.Context()), peal.ClassAccepted, 2, 1)
+			r.want(t, r.send(t, t.Context()), peal.ClassAccepted, calls+1, 1)
 		})
 	}
 }
@@ -105,7 +104,7 @@ func testNeverWritten(t *testing.T, s *Suite) {
 		t.Run(name, func(t *testing.T) {
 			defer c.transport.CloseIdleConnections()
 			in := s.Integration(c.base)
-			m := s.Message
+			m := s.message(c.base)
 			out := s.open(t, in, c.transport).Send(t.Context(), &m)
 			s.checkOutcome(t, in, out)
 			if out.Class != c.class {
@@ -152,7 +151,7 @@ func testContext(t *testing.T, s *Suite) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		in := s.Integration("http://provider.invalid")
-		m := s.Message
+		m := s.message("http://provider.invalid")
 		if out := s.open(t, in, rt).Send(ctx, &m); out.Class != peal.ClassTemporary {
 			t.Errorf("got %+v, want class %s", out, peal.ClassTemporary)
 		}
@@ -165,6 +164,9 @@ func testDiscretion(t *testing.T, s *Suite) {
 	text := "for " + s.Message.To
 	for _, secret := range r.in.Credentials {
 		text += " with " + secret
+	}
+	if d := r.message().Device; d != nil {
+		text = "for " + d.Address + " " + text
 	}
 	r.server.Fail(t, Failure{Mode: ModeRefuse, Text: text + strings.Repeat(" and so on", 100)})
 	r.want(t, r.send(t, t.Context()), peal.ClassPermanent, 1, 0)
@@ -194,7 +196,7 @@ func testConcurrent(t *testing.T, s *Suite) {
 	for range workers {
 		wg.Go(func() {
 			for range each {
-				m := s.Message
+				m := r.message()
 				out := r.client.Send(t.Context(), &m)
 				mu.Lock()
 				if out.Class != peal.ClassAccepted {
@@ -224,6 +226,9 @@ func testClose(t *testing.T, s *Suite) {
 }
 
 func testOffline(t *testing.T, s *Suite) {
+	if s.NoSession {
+		t.Skip("the provider has no sessions")
+	}
 	r := setup(t, s)
 	r.server.Fail(t, Failure{Mode: ModeOffline})
 	out := r.send(t, t.Context())

@@ -8,6 +8,7 @@ package providertest
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"peal/internal/peal"
 	"peal/internal/provider"
@@ -18,14 +19,34 @@ type Suite struct {
 	Kind provider.Kind
 	// Integration makes the settings of an account that the server knows.
 	Integration func(baseURL string) *peal.Integration
-	// Message is one that the provider takes. Its recipient is a phone number.
+	// Message is one that the provider takes. Its recipient is a phone number, or it has a device.
 	Message provider.Message
+	// Device makes the message's device, where it depends on the server's address. Optional.
+	Device func(baseURL string) *peal.Device
 	// Start makes a stand-in that takes every message. It cleans up by t.Cleanup.
 	Start func(t *testing.T) Server
 	// Sign gives a webhook the header that proves it by the integration's secret.
 	Sign func(in *peal.Integration, header http.Header, body []byte)
 	// Webhooks are bodies that each hold at least one fact.
 	Webhooks map[string][]byte
+	// NoWebhooks says that the provider has none: Sign and Webhooks are not needed, and every webhook is refused.
+	NoWebhooks bool
+	// NoSession says that an account has no session that could be offline.
+	NoSession bool
+	// TLS serves HTTP/2 over TLS, by a certificate that the integration's CA names.
+	TLS bool
+	// Statuses take the place of the suite's own table, where the vendor gives statuses a meaning of its own.
+	Statuses []Status
+}
+
+// Status says what a bare HTTP status comes to.
+type Status struct {
+	Status     int
+	RetryAfter string // the header
+	Class      peal.Class
+	Wait       time.Duration
+	Pause      peal.PauseCode
+	Calls      int // default 1
 }
 
 // Server is a stand-in for the provider.
@@ -67,8 +88,8 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, s Suite) {
-	if s.Kind == nil || s.Integration == nil || s.Start == nil || s.Sign == nil || len(s.Webhooks) == 0 {
-		t.Fatal("the suite is not whole: every field is needed, and at least one webhook")
+	if s.Kind == nil || s.Integration == nil || s.Start == nil || !s.NoWebhooks && (s.Sign == nil || len(s.Webhooks) == 0) {
+		t.Fatal("the suite is not whole: it needs a kind, an integration, a server, and at least one webhook")
 	}
 	ran := 0
 	for _, c := range []struct {
@@ -76,6 +97,7 @@ func Run(t *testing.T, s Suite) {
 		test func(*testing.T, *Suite)
 	}{
 		{"Kind", testKind},
+		{"Devices", testDevices},
 		{"Open", testOpen},
 		{"Accepted", testAccepted},
 		{"Statuses", testStatuses},
@@ -88,6 +110,8 @@ func Run(t *testing.T, s Suite) {
 		{"Close", testClose},
 		{"Offline", testOffline},
 		{"Lookup", testLookup},
+		{"Preview", testPreview},
+		{"Validate", testValidate},
 		{"Webhooks", testWebhooks},
 		{"WebhookSecret", testWebhookSecret},
 		{"WebhookJunk", testWebhookJunk},

@@ -12,6 +12,15 @@ import (
 )
 
 func testWebhooks(t *testing.T, s *Suite) {
+	if s.NoWebhooks {
+		body := []byte(`{"event":"sent"}`)
+		if s.Kind.CheckWebhook(s.Integration("http://provider.invalid"), http.Header{}, body) {
+			t.Error("the provider has no webhooks, and one is let in")
+		}
+		if facts, err := s.Kind.ParseWebhook(http.Header{}, body); err == nil || len(facts) > 0 {
+			t.Errorf("the provider has no webhooks, and one is understood: %v", facts)
+		}
+	}
 	for name, body := range s.Webhooks {
 		kept := bytes.Clone(body)
 		facts, err := s.Kind.ParseWebhook(http.Header{}, body)
