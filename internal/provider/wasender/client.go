@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 const (
@@ -104,19 +104,17 @@ func (c *client) post(ctx context.Context, m *provider.Message) peal.Outcome {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return fault(ctx, err, false)
+		return wire.Fault(ctx, err, false)
 	}
-	up := &upload{data: appendPayload(make([]byte, 0, sizeHint(m)), m)}
+	up := &wire.Upload{Data: appendPayload(make([]byte, 0, sizeHint(m)), m)}
 	req := c.send.WithContext(ctx)
-	req.Body, _ = up.open()
-	req.GetBody = up.open
-	req.ContentLength = int64(len(up.data))
+	up.Attach(req)
 
 	var a answer
 	r, err := c.call(req, &a)
-	maybeWritten := up.seal()
+	maybeWritten := up.Seal()
 	if err != nil {
-		return fault(ctx, err, maybeWritten)
+		return wire.Fault(ctx, err, maybeWritten)
 	}
 	return c.judge(ctx, &r, &a)
 }
@@ -166,34 +164,17 @@ func (c *client) callFor(req *http.Request, most int, into any) (reply, error) {
 	buf := c.buffers.Get().(*[]byte)        //nolint:forcetypeassert // nothing else is put there
 	defer c.buffers.Put(buf)
 	r := reply{status: res.StatusCode, header: res.Header}
-	*buf, r.broken = readAll((*buf)[:0], res.Body, most)
-	if r.broken == nil {
+	*buf, r.broken = wire.ReadAll((*buf)[:0], res.Body, most)
+	switch {
+	case errors.Is(r.broken, wire.ErrTooLong):
+		r.broken = errNotJSON
+	case r.broken == nil:
 		r.broken = decode(*buf, into)
 	}
 	if cap(*buf) > maxAnswer {
 		*buf = make([]byte, 0, 4096) // a page of the log is rare, and its place not to be kept
 	}
 	return r, nil
-}
-
-// readAll reads up to so many bytes; a longer body is errNotJSON.
-func readAll(b []byte, r io.Reader, most int) ([]byte, error) {
-	for {
-		if len(b) > most {
-			return b[:0], errNotJSON
-		}
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):min(cap(b), most+1)])
-		b = b[:len(b)+n]
-		switch {
-		case err == io.EOF:
-			return b, nil
-		case err != nil:
-			return b, err
-		}
-	}
 }
 
 // decode reads a JSON object. A field of another type than expected stays empty and is no error.

@@ -9,6 +9,7 @@ import (
 
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 // connected is the only state of a session in which it sends.
@@ -133,9 +134,9 @@ func (c *client) ask(ctx context.Context, req *http.Request, most int, into any,
 		err = r.broken
 	}
 	if err != nil {
-		code, reason := diagnose(ctx, err)
+		code, reason := wire.Diagnose(ctx, err)
 		class := peal.ClassTemporary
-		if code == codeGuard {
+		if code == wire.CodeGuard {
 			class = peal.ClassIntegration
 		}
 		return &provider.Error{Class: class, Code: code, Err: errors.New(reason)}
@@ -152,7 +153,7 @@ func (c *client) ask(ctx context.Context, req *http.Request, most int, into any,
 // refused is the error of an answer that is not 2xx.
 func refused(r *reply, body json.RawMessage) *provider.Error {
 	e := &provider.Error{
-		Class: peal.ClassTemporary, Code: statusCode(r.status), Err: errors.New("the provider answered " + statusText(r.status)),
+		Class: peal.ClassTemporary, Code: statusCode(r.status), Err: errors.New("the provider answered " + wire.StatusText(r.status)),
 	}
 	switch s := r.status; {
 	case s >= 300 && s < 400:

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"peal/internal/peal"
+	"peal/internal/provider/wire"
 )
 
 // Codes of answers. An HTTP status without a code of its own is "http_" and the number.
@@ -36,7 +37,7 @@ func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
 	if r.status >= 200 && r.status < 300 {
 		return c.judgeSuccess(ctx, r, a)
 	}
-	out := peal.Outcome{Code: statusCode(r.status), Reason: c.scrub.clean(a.words("the provider answered " + statusText(r.status)))}
+	out := peal.Outcome{Code: statusCode(r.status), Reason: c.scrub.clean(a.words("the provider answered " + wire.StatusText(r.status)))}
 	switch s := r.status; {
 	case s >= 300 && s < 400:
 		out.Class, out.Pause, out.Code = peal.ClassIntegration, peal.PauseBlocked, codeRedirect
@@ -60,7 +61,7 @@ func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
 // judgeSuccess judges an answer of status 2xx: only one that names the message says that it was taken.
 func (c *client) judgeSuccess(ctx context.Context, r *reply, a *answer) peal.Outcome {
 	if r.broken != nil && !errors.Is(r.broken, errNotJSON) {
-		return fault(ctx, r.broken, true)
+		return wire.Fault(ctx, r.broken, true)
 	}
 	if r.broken == nil && isFalse(a.Success) {
 		out := peal.Outcome{Code: codeRejected, Reason: c.scrub.clean(a.words("the provider refused it without a reason"))}
@@ -71,7 +72,7 @@ func (c *client) judgeSuccess(ctx context.Context, r *reply, a *answer) peal.Out
 	}
 	return peal.Outcome{
 		Class: peal.ClassUnknown, Code: codeBadAnswer,
-		Reason: "the provider answered " + statusText(r.status) + " without a message id",
+		Reason: "the provider answered " + wire.StatusText(r.status) + " without a message id",
 	}
 }
 
@@ -125,12 +126,4 @@ func statusCode(status int) string {
 	default:
 		return "http_" + strconv.Itoa(status)
 	}
-}
-
-// statusText is an HTTP status in words.
-func statusText(status int) string {
-	if text := http.StatusText(status); text != "" {
-		return strconv.Itoa(status) + " " + text
-	}
-	return strconv.Itoa(status)
 }

@@ -2,17 +2,17 @@ package wasender
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"peal/api"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 // appendPayload writes the body of POST /send-message. It is written by hand because it is made for every send, and
 // has a handful of shapes.
 func appendPayload(b []byte, m *provider.Message) []byte {
 	b = append(b, `{"to":`...)
-	b = appendString(b, m.To)
+	b = wire.AppendString(b, m.To)
 	c := &m.Content
 	switch {
 	case c.Text != nil:
@@ -30,14 +30,14 @@ func appendPayload(b []byte, m *provider.Message) []byte {
 		b = appendMedia(b, "stickerUrl", c.Sticker.URL, "", false)
 	case c.Contact != nil:
 		b = append(b, `,"contact":{"name":`...)
-		b = appendString(b, c.Contact.Name)
+		b = wire.AppendString(b, c.Contact.Name)
 		b = appendField(b, "phone", c.Contact.Phone)
 		b = append(b, '}')
 	case c.Location != nil:
 		b = appendLocation(b, c.Location)
 	case c.Poll != nil:
 		b = append(b, `,"poll":{"question":`...)
-		b = appendString(b, c.Poll.Question)
+		b = wire.AppendString(b, c.Poll.Question)
 		b = appendStrings(b, "options", c.Poll.Options)
 		b = append(b, `,"multiSelect":`...)
 		b = strconv.AppendBool(b, c.Poll.MultiSelect)
@@ -89,7 +89,7 @@ func appendStrings(b []byte, key string, list []string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, s)
+		b = wire.AppendString(b, s)
 	}
 	return append(b, ']')
 }
@@ -107,43 +107,5 @@ func appendField(b []byte, key, value string) []byte {
 	b = append(b, ',', '"')
 	b = append(b, key...)
 	b = append(b, '"', ':')
-	return appendString(b, value)
-}
-
-// appendString writes a JSON string. What is no UTF-8 becomes U+FFFD.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				b = append(append(b, s[from:i]...), "\ufffd"...)
-				from = i + 1
-			}
-			i += size
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		b = append(b, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		i++
-		from = i
-	}
-	b = append(b, s[from:]...)
-	return append(b, '"')
+	return wire.AppendString(b, value)
 }

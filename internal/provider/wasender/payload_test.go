@@ -14,6 +14,7 @@ import (
 
 	"peal/api"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -76,7 +77,7 @@ func FuzzAppendString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var got string
-		raw := appendString([]byte("["), s)
+		raw := wire.AppendString([]byte("["), s)
 		if err := json.Unmarshal(raw[1:], &got); err != nil {
 			t.Fatalf("%q: %v in %q", s, err, raw)
 		}

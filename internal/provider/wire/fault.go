@@ -1,4 +1,4 @@
-package wasender
+package wire
 
 import (
 	"context"
@@ -15,22 +15,22 @@ import (
 // Codes of calls that came to no answer. Their reasons are ours: an error's own text may name addresses inside the
 // operator's network.
 const (
-	codeTimeout = "timeout"
-	codeCancel  = "canceled"
-	codeGuard   = "address_refused"
-	codeDNS     = "dns"
-	codeRefused = "connection_refused"
-	codeConnect = "connect"
-	codeTLS     = "tls"
-	codeLost    = "connection_lost"
+	CodeTimeout = "timeout"
+	CodeCancel  = "canceled"
+	CodeGuard   = "address_refused"
+	CodeDNS     = "dns"
+	CodeRefused = "connection_refused"
+	CodeConnect = "connect"
+	CodeTLS     = "tls"
+	CodeLost    = "connection_lost"
 )
 
-// fault is the outcome of a call without an answer. Unless it is certain that no byte of the message was written, the
+// Fault is the outcome of a call without an answer. Unless it is certain that no byte of the message was written, the
 // provider may have taken it.
-func fault(ctx context.Context, err error, maybeWritten bool) peal.Outcome {
-	code, reason := diagnose(ctx, err)
+func Fault(ctx context.Context, err error, maybeWritten bool) peal.Outcome {
+	code, reason := Diagnose(ctx, err)
 	switch {
-	case code == codeGuard:
+	case code == CodeGuard:
 		return peal.Outcome{Class: peal.ClassIntegration, Code: code, Reason: reason, Pause: peal.PauseBlocked}
 	case maybeWritten:
 		return peal.Outcome{Class: peal.ClassUnknown, Code: code, Reason: reason + " after the message may have been written"}
@@ -39,8 +39,8 @@ func fault(ctx context.Context, err error, maybeWritten bool) peal.Outcome {
 	}
 }
 
-// diagnose names what ended a call.
-func diagnose(ctx context.Context, err error) (code, reason string) {
+// Diagnose names what ended a call.
+func Diagnose(ctx context.Context, err error) (code, reason string) {
 	var (
 		refused *netguard.Refused
 		dns     *net.DNSError
@@ -49,23 +49,23 @@ func diagnose(ctx context.Context, err error) (code, reason string) {
 	)
 	switch {
 	case errors.As(err, &refused):
-		return codeGuard, "base_url leads to an address that this installation does not call"
+		return CodeGuard, "the URL leads to an address that this installation does not call"
 	case errors.Is(ctx.Err(), context.Canceled):
-		return codeCancel, "the call was given up"
+		return CodeCancel, "the call was given up"
 	case ctx.Err() != nil:
-		return codeTimeout, "no answer came in time"
+		return CodeTimeout, "no answer came in time"
 	case errors.As(err, &dns):
-		return codeDNS, "the provider's name could not be resolved"
+		return CodeDNS, "the provider's name could not be resolved"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return codeRefused, "the connection was refused"
+		return CodeRefused, "the connection was refused"
 	case isTLS(err):
-		return codeTLS, "no secure connection came about"
+		return CodeTLS, "no secure connection came about"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return codeTimeout, "no answer came in time"
+		return CodeTimeout, "no answer came in time"
 	case errors.As(err, &op) && op.Op == "dial":
-		return codeConnect, "no connection came about"
+		return CodeConnect, "no connection came about"
 	default:
-		return codeLost, "the connection was lost"
+		return CodeLost, "the connection was lost"
 	}
 }
 

@@ -1,0 +1,57 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrTooLong says that an answer is longer than anybody would read.
+var ErrTooLong = errors.New("provider: the answer is too long")
+
+// ReadAll reads up to so many bytes behind b; a longer body is ErrTooLong.
+func ReadAll(b []byte, r io.Reader, most int) ([]byte, error) {
+	for {
+		if len(b) > most {
+			return b[:0], ErrTooLong
+		}
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):min(cap(b), most+1)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return b, err
+		}
+	}
+}
+
+// StatusText is an HTTP status in words.
+func StatusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return strconv.Itoa(status) + " " + text
+	}
+	return strconv.Itoa(status)
+}
+
+// RetryAfter is the wait that the header Retry-After asks for, in seconds or as a date; 0 when it asks for none.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	const most = 24 * time.Hour // beyond that it is a mistake
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if f, err := strconv.ParseFloat(v, 64); err == nil {
+		if !(f > 0) { // no number, either
+			return 0
+		}
+		return time.Duration(min(f, most.Seconds()) * float64(time.Second))
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, min(t.Sub(now), most))
+	}
+	return 0
+}
