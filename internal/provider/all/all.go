@@ -3,6 +3,7 @@ package all
 
 import (
 	"peal/internal/provider"
+	"peal/internal/provider/fcm"
 	"peal/internal/provider/wasender"
 )
 

@@ -55,3 +55,6 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 	}
 	return 0
 }
+
+// StatusCode names the code of an HTTP status that the provider said nothing else about.
+func StatusCode(status int) string { return "http_" + strconv.Itoa(status) }
