@@ -145,8 +145,11 @@ func (c *client) post(ctx context.Context, body []byte, t *token) (*reply, peal.
 	*buf, err = wire.ReadAll((*buf)[:0], res.Body, maxAnswer)
 	up.Seal()
 	if s := res.StatusCode; err != nil && !errors.Is(err, wire.ErrTooLong) && s < 500 && s != http.StatusTooManyRequests {
-		// Of these the status alone does not say enough: a device may be gone, or the project's name wrong.
-		return nil, wire.Fault(ctx, err, s < 300)
+		if s < 300 {
+			return nil, wire.Fault(ctx, err, true)
+		}
+		// It was refused; the status alone does not say why: a device may be gone, or the project's name wrong.
+		return nil, peal.Outcome{Class: peal.ClassTemporary, Code: wire.CodeLost, Reason: "FCM answered " + wire.StatusText(s) + ", and the rest of its answer was lost"}
 	}
 	return &reply{status: res.StatusCode, header: res.Header, answer: parseAnswer(*buf)}, peal.Outcome{}
 }
