@@ -10,6 +10,7 @@ import (
 // Kinds lists every kind.
 func Kinds() []provider.Kind {
 	return []provider.Kind{
+		fcm.Kind{},
 		wasender.Kind{},
 	}
 }

@@ -144,9 +144,15 @@ func testContext(t *testing.T, s *Suite) {
 		r.want(t, r.send(t, ctx), peal.ClassUnknown, 2, 1)
 	})
 	t.Run("out of time while dialing", func(t *testing.T) {
+		ended := make(chan struct{})
+		defer close(ended) // a transport goes on dialing for whoever comes next
 		rt := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-ended:
+				return nil, net.ErrClosed
+			}
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
