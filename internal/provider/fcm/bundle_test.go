@@ -32,12 +32,12 @@ func setup(t *testing.T, options emulator.Options) *bundle {
 	srv := httptest.NewServer(emu)
 	t.Cleanup(srv.Close)
 	emu.SetURL(srv.URL)
-	file, err := emu.NewServiceAccount(project)
-	if err != nil {
+	file := accountFile(srv.URL)
+	if err := emu.AddServiceAccount([]byte(file)); err != nil {
 		t.Fatal(err)
 	}
 	b := &bundle{T: t, emu: emu, in: &peal.Integration{
-		ID: "in-1", Kind: "fcm", BaseURL: srv.URL, Timeout: 10 * time.Second, Credentials: map[string]string{"service_account": string(file)},
+		ID: "in-1", Kind: "fcm", BaseURL: srv.URL, Timeout: 10 * time.Second, Credentials: map[string]string{"service_account": file},
 	}}
 	b.client = b.open()
 	return b

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,28 +22,29 @@ import (
 
 const project = "demo"
 
-// accountFile makes a service account's file whose token_uri is that of an emulator at the base URL.
-func accountFile(t testing.TB) func(baseURL string) string {
-	t.Helper()
+// privateKey is one for all tests: to make one takes long.
+var privateKey = sync.OnceValue(func() string {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	return func(baseURL string) string {
-		file, err := json.Marshal(map[string]string{
-			"type": "service_account", "project_id": project, "private_key_id": "key-1", "private_key": private,
-			"client_email": "sender@demo.iam.gserviceaccount.com", "token_uri": baseURL + "/token",
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(file)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+})
+
+// accountFile makes a service account's file whose token_uri is that of an emulator at the base URL.
+func accountFile(baseURL string) string {
+	file, err := json.Marshal(map[string]string{
+		"type": "service_account", "project_id": project, "private_key_id": "key-1", "private_key": privateKey(),
+		"client_email": "sender@demo.iam.gserviceaccount.com", "token_uri": baseURL + "/token",
+	})
+	if err != nil {
+		panic(err)
 	}
+	return string(file)
 }
 
 // standIn is the emulator as the suite knows it.
@@ -87,7 +89,6 @@ func (s standIn) Fail(t *testing.T, f providertest.Failure) {
 }
 
 func TestContract(t *testing.T) {
-	file := accountFile(t)
 	device := emulator.Device{Project: project, FID: emulator.NewFID(), Platform: emulator.IOS}
 	device.Token = emulator.NewToken(device.FID)
 	statuses := []providertest.Status{
@@ -111,7 +112,7 @@ func TestContract(t *testing.T) {
 		Integration: func(baseURL string) *peal.Integration {
 			return &peal.Integration{
 				ID: "in-1", Kind: "fcm", BaseURL: baseURL, Timeout: 10 * time.Second,
-				Credentials: map[string]string{"service_account": file(baseURL)},
+				Credentials: map[string]string{"service_account": accountFile(baseURL)},
 			}
 		},
 		Message: provider.Message{
@@ -121,7 +122,7 @@ func TestContract(t *testing.T) {
 		Start: func(t *testing.T) providertest.Server {
 			s := standIn{emulator.New(emulator.Options{})}
 			t.Cleanup(s.Close)
-			if err := s.AddServiceAccount([]byte(file("http://provider.invalid"))); err != nil {
+			if err := s.AddServiceAccount([]byte(accountFile("http://provider.invalid"))); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.Register(device); err != nil {

@@ -57,7 +57,7 @@ func TestTokenEndpointSays(t *testing.T) {
 		"another type":  {emulator.Fault{Status: 200, Body: `{"access_token":"a","token_type":"mac"}`}, later("token_answer", 10*time.Second), "without an access token"},
 		"a page":        {emulator.Fault{Status: 200, Body: `<html>`}, later("token_answer", 10*time.Second), "without an access token"},
 		"long":          {emulator.Fault{Status: 200, Body: strings.Repeat("x", 1<<17)}, later("token_answer", 10*time.Second), "without an access token"},
-		"talks of keys": {emulator.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"for firebase-adminsdk@demo.iam.gserviceaccount.com 4f2a9c0d1e2b3a4f5a6b7c8d9e0f1a2b3c4d5e6f"}`}, stop("token_invalid_grant", peal.PauseCredentials), "for *** [token]"},
+		"talks of keys": {emulator.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"for sender@demo.iam.gserviceaccount.com 4f2a9c0d1e2b3a4f5a6b7c8d9e0f1a2b3c4d5e6f"}`}, stop("token_invalid_grant", peal.PauseCredentials), "for *** [token]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,11 +108,11 @@ func TestWrongClock(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	emu.SetURL(srv.URL)
-	file, err := emu.NewServiceAccount(project)
-	if err != nil {
+	file := accountFile(srv.URL)
+	if err := emu.AddServiceAccount([]byte(file)); err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle{T: t, emu: emu, in: &peal.Integration{BaseURL: srv.URL, Credentials: map[string]string{"service_account": string(file)}}}
+	b := &bundle{T: t, emu: emu, in: &peal.Integration{BaseURL: srv.URL, Credentials: map[string]string{"service_account": file}}}
 	out := b.open().Send(t.Context(), b.phone(emulator.Android, hello()))
 	if out.Class != peal.ClassIntegration || out.Pause != peal.PauseCredentials || !strings.Contains(out.Reason, "clock differs from Google's by 3h0m") {
 		t.Errorf("%+v", out)

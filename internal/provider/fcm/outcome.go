@@ -101,7 +101,7 @@ func (c *client) judgeStatus(out *peal.Outcome, r *reply) {
 		out.Reason = "FCM refuses an access token that was made right now: the service account's key was revoked, or this machine's clock is wrong"
 	case s == http.StatusForbidden:
 		out.Class, out.Pause = peal.ClassIntegration, peal.PauseCredentials
-		out.Reason = "the service account may not send: the Firebase Cloud Messaging API is off, or the account lacks the role Firebase Cloud Messaging API Admin (" + out.Reason + ")"
+		out.Reason = c.scrub.clean("the service account may not send: the Firebase Cloud Messaging API is off, or the account lacks the role Firebase Cloud Messaging API Admin (" + out.Reason + ")")
 	case s == http.StatusNotFound: // without an FcmError it is not about the device
 		out.Class, out.Pause = peal.ClassIntegration, peal.PauseCredentials
 		out.Reason = "FCM does not know the project: project_id in the service account's file, or base_url, is wrong"
