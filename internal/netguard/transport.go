@@ -2,6 +2,7 @@ package netguard
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -28,7 +29,14 @@ const (
 	// unknown. Servers keep idle connections for 5 s and more, so we let go of them first.
 	idleTimeout = 4 * time.Second
 
+	// One dead HTTP/2 connection carries many calls; a ping finds it out before all of their timeouts do. It goes to a
+	// connection that says nothing while calls wait on it, never to an idle one: those are closed before. There are
+	// servers (FCM) that end a connection for pings that keep it alive.
+	pingAfter   = 5 * time.Second
+	pingTimeout = 5 * time.Second
+
 	maxAnswerHeader = 64 << 10
+	idlePerHost     = 256
 )
 
 // Dialer makes a dialer that refuses by the guard.
@@ -43,19 +51,25 @@ func (g *Guard) Transport(c Config) *http.Transport {
 	if c.TLS != nil {
 		conf = c.TLS.Clone()
 	}
+	t := Over(g.Dialer(cmp.Or(c.DialTimeout, 5*time.Second)).DialContext, conf)
+	t.Proxy = c.Proxy
+	t.MaxIdleConnsPerHost = cmp.Or(c.IdlePerHost, idlePerHost)
+	return t
+}
+
+// Over makes a transport of the same kind over a dialer that guards already.
+func Over(dial func(ctx context.Context, network, address string) (net.Conn, error), conf *tls.Config) *http.Transport {
 	conf.MinVersion = max(conf.MinVersion, tls.VersionTLS12)
 	return &http.Transport{
-		Proxy:                  c.Proxy,
-		DialContext:            g.Dialer(cmp.Or(c.DialTimeout, 5*time.Second)).DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        conf,
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    cmp.Or(c.IdlePerHost, 256),
+		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		DisableCompression:     true, // answers are small, and a compressed one could be a bomb
-		// One dead HTTP/2 connection carries many calls; a ping finds it out before all of their timeouts do.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 }
 

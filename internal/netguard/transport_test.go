@@ -109,3 +109,12 @@ func TestTransportSpeaksTLSAndHTTP2(t *testing.T) {
 		t.Error("an unknown certificate is accepted")
 	}
 }
+
+// TestIdleConnectionsAreNotPinged: they are closed before it would be their time.
+func TestIdleConnectionsAreNotPinged(t *testing.T) {
+	t.Parallel()
+	tr := New().Transport(Config{})
+	if tr.IdleConnTimeout <= 0 || tr.IdleConnTimeout >= tr.HTTP2.SendPingTimeout {
+		t.Errorf("idle ones are closed after %v and pinged after %v", tr.IdleConnTimeout, tr.HTTP2.SendPingTimeout)
+	}
+}

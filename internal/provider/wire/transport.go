@@ -4,8 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"time"
 
+	"peal/internal/netguard"
 	"peal/internal/peal"
 	"peal/internal/provider"
 )
@@ -32,16 +32,6 @@ func Transport(in *peal.Integration, env provider.Env) (shared http.RoundTripper
 	if env.Dial == nil {
 		return nil, nil, peal.Errorf(peal.Internal, "provider: no dialer")
 	}
-	own = &http.Transport{ // as the shared one (netguard), but for what it trusts
-		DialContext:            env.Dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    5 * time.Second,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        4 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
-	}
+	own = netguard.Over(env.Dial, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	return own, own, nil
 }
