@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func previewer(t *testing.T) provider.Previewer {
 		t.Fatal(err)
 	}
 	in := &peal.Integration{BaseURL: "https://fcm.googleapis.com", Credentials: map[string]string{"service_account": string(file)}}
-	client, err := fcm.Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport})
+	client, err := fcm.Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport, Dial: (&net.Dialer{}).DialContext})
 	if err != nil {
 		t.Fatal(err)
 	}

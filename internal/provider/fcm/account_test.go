@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func TestServiceAccounts(t *testing.T) {
 
 func open(account, baseURL string) error {
 	in := &peal.Integration{BaseURL: baseURL, Credentials: map[string]string{"service_account": account}}
-	c, err := fcm.Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport})
+	c, err := fcm.Kind{}.Open(in, provider.Env{Transport: http.DefaultTransport, Dial: (&net.Dialer{}).DialContext})
 	if err == nil {
 		c.Close()
 	}

@@ -24,7 +24,8 @@ const (
 // client speaks for one service account to its project.
 type client struct {
 	transport  http.RoundTripper // used bare: a RoundTripper follows no redirect and repeats no POST that was sent
-	own        *http.Transport   // the same, when it is the client's own
+	own        *http.Transport   // the token endpoint's, when it is the client's own
+	lanes      *lanes            // the transport, where FCM is called over TLS
 	send       *http.Request     // as messages:send begins; copied for each call
 	tokens     *tokens
 	timeout    time.Duration
@@ -46,12 +47,23 @@ func newClient(in *peal.Integration, base *url.URL, a *account, env provider.Env
 	if err != nil {
 		return nil, err
 	}
+	var sends *lanes
+	if base.Scheme == "https" {
+		open, err := wire.Transports(in, env)
+		if err != nil {
+			return nil, err
+		}
+		sends = newLanes(open, cmp.Or(in.Concurrency, 1))
+	}
 	u := *base
 	u.Path += "/v1/projects/" + a.project + "/messages:send"
 	c := &client{
-		transport: transport, own: own, timeout: cmp.Or(in.Timeout, callTimeout), now: time.Now,
+		transport: transport, own: own, lanes: sends, timeout: cmp.Or(in.Timeout, callTimeout), now: time.Now,
 		scrub: newScrubber(in.Credentials[serviceAccount], a),
 		send:  &http.Request{Method: http.MethodPost, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+	}
+	if sends != nil {
+		c.transport = sends
 	}
 	c.buffers.New = func() any { b := make([]byte, 0, 4096); return &b }
 	g := &granter{account: a, transport: transport, scrub: c.scrub, now: time.Now}
@@ -65,6 +77,9 @@ func (c *client) Close() {
 	c.tokens.close()
 	if c.own != nil {
 		c.own.CloseIdleConnections()
+	}
+	if c.lanes != nil {
+		c.lanes.close()
 	}
 }
 

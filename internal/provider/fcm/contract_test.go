@@ -51,7 +51,11 @@ func accountFile(baseURL string) string {
 type standIn struct{ *emulator.Server }
 
 func (s standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.SetURL("http://" + r.Host)
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	s.SetURL(scheme + r.Host)
 	s.Server.ServeHTTP(w, r)
 }
 
@@ -89,6 +93,12 @@ func (s standIn) Fail(t *testing.T, f providertest.Failure) {
 }
 
 func TestContract(t *testing.T) {
+	t.Run("HTTP/1.1", func(t *testing.T) { contract(t, false) })
+	t.Run("HTTP/2", func(t *testing.T) { contract(t, true) })
+}
+
+func contract(t *testing.T, http2 bool) {
+	t.Helper()
 	device := emulator.Device{Project: project, FID: emulator.NewFID(), Platform: emulator.IOS}
 	device.Token = emulator.NewToken(device.FID)
 	statuses := []providertest.Status{
@@ -106,6 +116,10 @@ func TestContract(t *testing.T) {
 		{Status: 302, Class: peal.ClassIntegration, Pause: peal.PauseBlocked},
 		{Status: 400, Class: peal.ClassPermanent},
 		{Status: 418, Class: peal.ClassPermanent},
+	}
+	connections := 1
+	if http2 {
+		connections = 2 // tokens come from another host, in real life
 	}
 	providertest.Run(t, providertest.Suite{
 		Kind: fcm.Kind{},
@@ -130,6 +144,6 @@ func TestContract(t *testing.T) {
 			}
 			return s
 		},
-		NoWebhooks: true, NoSession: true, Statuses: statuses,
+		NoWebhooks: true, NoSession: true, TLS: http2, Connections: connections, Statuses: statuses,
 	})
 }

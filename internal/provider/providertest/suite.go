@@ -35,6 +35,8 @@ type Suite struct {
 	NoSession bool
 	// TLS serves HTTP/2 over TLS, by a certificate that the integration's CA names.
 	TLS bool
+	// Connections are how many calls in a row use, those for tokens included. Default 1.
+	Connections int
 	// Statuses take the place of the suite's own table, where the vendor gives statuses a meaning of its own.
 	Statuses []Status
 }

@@ -19,19 +19,32 @@ func Transport(in *peal.Integration, env provider.Env) (shared http.RoundTripper
 	if in.CA == "" {
 		return env.Transport, nil, nil
 	}
-	roots, err := x509.SystemCertPool()
+	open, err := Transports(in, env)
 	if err != nil {
-		roots = x509.NewCertPool()
+		return nil, nil, err
 	}
-	if !roots.AppendCertsFromPEM([]byte(in.CA)) {
-		return nil, nil, &peal.Error{
-			Kind: peal.Invalid, Message: "the integration's settings cannot work",
-			Fields: []peal.Field{{Path: "settings.ca", Code: "invalid", Message: "give certificates in PEM"}},
+	own = open()
+	return own, own, nil
+}
+
+// Transports makes transports of an integration's own, for those who keep count of their connections.
+func Transports(in *peal.Integration, env provider.Env) (open func() *http.Transport, err error) {
+	if env.Dial == nil {
+		return nil, peal.Errorf(peal.Internal, "provider: no dialer")
+	}
+	var roots *x509.CertPool // nil: the system's
+	if in.CA != "" {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM([]byte(in.CA)) {
+			return nil, &peal.Error{
+				Kind: peal.Invalid, Message: "the integration's settings cannot work",
+				Fields: []peal.Field{{Path: "settings.ca", Code: "invalid", Message: "give certificates in PEM"}},
+			}
 		}
 	}
-	if env.Dial == nil {
-		return nil, nil, peal.Errorf(peal.Internal, "provider: no dialer")
-	}
-	own = netguard.Over(env.Dial, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
-	return own, own, nil
+	return func() *http.Transport {
+		return netguard.Over(env.Dial, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	}, nil
 }
