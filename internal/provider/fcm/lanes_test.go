@@ -129,7 +129,7 @@ func TestNoConnectionTellsAll(t *testing.T) {
 	if n := <-failed; n != 50 {
 		t.Errorf("%d failed", n)
 	}
-	if n := r.dials.Load(); n > 10 { // who came to look after the dial had failed dials for himself
+	if n := r.dials.Load(); n > 40 { // who came to look after the dial had failed dials for himself
 		t.Errorf("%d dials for 50 calls", n)
 	}
 	r.refuse.Store(false)
