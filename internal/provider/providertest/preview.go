@@ -3,6 +3,7 @@ package providertest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"peal/internal/peal"
@@ -24,7 +25,11 @@ func testPreview(t *testing.T, s *Suite) {
 	if p.URL == "" || !json.Valid(p.Body) {
 		t.Errorf("a preview has a URL, and JSON for a body: %+v", p)
 	}
-	s.checkDiscreet(t, r.in, fmt.Sprintf("%s %v %s", p.URL, p.Header, p.Body))
+	text := fmt.Sprintf("%s %v %s", p.URL, p.Header, p.Body)
+	if m.Device == nil { // then whoever asks has given the recipient himself
+		text = strings.ReplaceAll(text, strings.TrimPrefix(m.To, "+"), "")
+	}
+	s.checkDiscreet(t, r.in, text)
 	if n := r.sends.Load(); n != 0 || r.server.Taken() != 0 {
 		t.Errorf("the preview was sent: %d calls, %d taken", n, r.server.Taken())
 	}
