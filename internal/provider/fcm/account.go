@@ -65,7 +65,7 @@ func parseAccount(text string, plainHTTP bool) (*account, error) {
 	switch {
 	case err != nil || uri.Hostname() == "" || uri.User != nil || uri.RawQuery != "" || uri.Fragment != "":
 		return bad("its token_uri is missing, or no URL; Google's is https://oauth2.googleapis.com/token")
-	case uri.Scheme != "https" && !(plainHTTP && uri.Scheme == "http"):
+	case uri.Scheme != "https" && (!plainHTTP || uri.Scheme != "http"):
 		return bad("its token_uri is not https; only with a base_url of http, which test systems have, it may be http as well")
 	}
 	return &account{project: f.ProjectID, email: f.ClientEmail, keyID: f.PrivateKeyID, tokenURI: uri, key: key}, nil

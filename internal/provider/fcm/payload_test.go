@@ -146,8 +146,9 @@ func TestMergePatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := json.Marshal(mergePatch(doc, patch)); string(got) != c[2] {
-			t.Errorf("%s and %s: got %s, want %s", c[0], c[1], got, c[2])
+		got, err := json.Marshal(mergePatch(doc, patch))
+		if err != nil || string(got) != c[2] {
+			t.Errorf("%s and %s: got %s, want %s (%v)", c[0], c[1], got, c[2], err)
 		}
 	}
 	for _, bad := range []string{"", "null", "[]", `"a"`, "{} {}", "{", "1"} {
