@@ -37,7 +37,9 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	}
 	def := kind.Defaults()
 	c := &checker{}
-	in.BaseURL = c.baseURL("settings.base_url", orDefault(s.BaseURL, def.BaseURL))
+	if in.BaseURL = s.BaseURL; s.BaseURL != "" || def.BaseURL != "" { // a kind without one calls the URLs that devices bring
+		in.BaseURL = c.baseURL("settings.base_url", orDefault(s.BaseURL, def.BaseURL))
+	}
 	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
 	in.RecipientLimit = c.recipientLimit(s.RecipientLimit, def.RecipientLimit)
 	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)

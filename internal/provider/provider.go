@@ -91,7 +91,7 @@ type Credential struct {
 
 // Defaults of a kind.
 type Defaults struct {
-	BaseURL        string
+	BaseURL        string // empty: it has none, each device brings its own
 	Limit          peal.Limit
 	RecipientLimit peal.Limit // of each recipient on its own; the zero value: none
 	OnUnknown      peal.OnUnknown

@@ -5,6 +5,7 @@ import (
 	"peal/internal/provider"
 	"peal/internal/provider/fcm"
 	"peal/internal/provider/wasender"
+	"peal/internal/provider/webpush"
 )
 
 // Kinds lists every kind.
@@ -12,6 +13,7 @@ func Kinds() []provider.Kind {
 	return []provider.Kind{
 		fcm.Kind{},
 		wasender.Kind{},
+		webpush.Kind{},
 	}
 }
 

@@ -17,7 +17,11 @@ func testKind(t *testing.T, s *Suite) {
 		t.Errorf("it has no name or no channel: %q, %q", k.Name(), k.Channel())
 	}
 	d := k.Defaults()
-	if u, err := url.Parse(d.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" {
+	if s.NoBaseURL {
+		if d.BaseURL != "" {
+			t.Errorf("the default base URL is %q, want none", d.BaseURL)
+		}
+	} else if u, err := url.Parse(d.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" {
 		t.Errorf("the default base URL is %q, want a https one", d.BaseURL)
 	}
 	if d.Limit.Rate < 0 || d.Limit.Rate > 0 && (d.Limit.Period <= 0 || d.Limit.Burst < 1) {
@@ -101,7 +105,14 @@ func testOpen(t *testing.T, s *Suite) {
 		}
 		s.checkDiscreet(t, in, err.Error())
 	}
-	for _, base := range []string{"", "provider.invalid", "ftp://provider.invalid", "http://", "https://user:word@provider.invalid", "https://provider.invalid/?a=b", ":"} {
+	bases := []string{"", "provider.invalid", "ftp://provider.invalid", "http://", "https://user:word@provider.invalid", "https://provider.invalid/?a=b", ":"}
+	if s.NoBaseURL {
+		bases = nil
+		in := s.Integration("https://provider.invalid")
+		in.BaseURL = "https://provider.invalid"
+		refused("a base URL", in)
+	}
+	for _, base := range bases {
 		refused("base URL "+base, s.Integration(base))
 	}
 	in := s.Integration("https://provider.invalid")

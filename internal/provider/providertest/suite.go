@@ -37,6 +37,11 @@ type Suite struct {
 	TLS bool
 	// Connections are how many calls in a row use, those for tokens included. Default 1.
 	Connections int
+	// NoBaseURL says that integrations have no base URL: each device brings the one that is called. A URL that leads to an
+	// address that is not to be called is then the device's fault.
+	NoBaseURL bool
+	// AnyAnswer says that a status of 2xx is all that an acceptance needs.
+	AnyAnswer bool
 	// Statuses take the place of the suite's own table, where the vendor gives statuses a meaning of its own.
 	Statuses []Status
 }
