@@ -1,8 +1,10 @@
 package webpush
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -213,6 +215,7 @@ func (s *Server) hold(r *http.Request, a *activeFault) bool {
 	if a.Kind != FaultHold {
 		return true
 	}
+	readAhead(r)
 	select {
 	case <-a.release:
 		return true
@@ -222,6 +225,22 @@ func (s *Server) hold(r *http.Request, a *activeFault) bool {
 		return false
 	}
 }
+
+// readAhead reads a body and puts it back: only then net/http notices that the
+// caller goes away.
+func readAhead(r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = errReader{err}
+	}
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), rest))
+}
+
+// errReader gives an error that was met before.
+type errReader struct{ err error }
+
+func (e errReader) Read([]byte) (int, error) { return 0, e.err }
 
 // faultBefore acts before the push is served. ended means that rep is the
 // answer; otherwise the push goes on as usual.
