@@ -1,4 +1,4 @@
-package webpush_test
+package webpush
 
 import (
 	"net/http"
@@ -12,7 +12,6 @@ import (
 	"peal/internal/peal"
 	"peal/internal/provider"
 	"peal/internal/provider/providertest"
-	"peal/internal/provider/webpush"
 )
 
 // A pair of keys for tests: of RFC 8292's form, of no meaning.
@@ -64,7 +63,7 @@ func (s *standIns) device(base string) *peal.Device {
 		if err := s.now.SetOrigin(base); err != nil {
 			panic(err)
 		}
-		sub, err := s.now.Subscribe(webpush.Kind{}.Public(account())["vapid_public_key"])
+		sub, err := s.now.Subscribe(Kind{}.Public(account())["vapid_public_key"])
 		if err != nil {
 			panic(err)
 		}
@@ -110,7 +109,7 @@ func (s standIn) Fail(t *testing.T, f providertest.Failure) {
 func TestContract(t *testing.T) {
 	var s standIns
 	providertest.Run(t, providertest.Suite{
-		Kind:        webpush.Kind{},
+		Kind:        Kind{},
 		Integration: func(string) *peal.Integration { return account() },
 		Message: provider.Message{
 			DeliveryID: "01a1fd60-4167-747f-8263-50f02ed73395", To: "installation-77",
