@@ -1,4 +1,4 @@
-// Package npm checks Peal's provider emulators against npm packages that other
-// people wrote. All of it is in the tests: each starts an emulator and runs its
-// script against it with node. Enable them with "npm ci" in this folder.
+// Package npm checks Peal's provider emulators and its Web Push client against
+// npm packages that other people wrote. All of it is in the tests: each runs a
+// script with node. Enable them with "npm ci" in this folder.
 package npm
