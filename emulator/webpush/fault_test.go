@@ -1,8 +1,10 @@
 package webpush_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -254,5 +256,29 @@ func TestSubscribeRefuses(t *testing.T) {
 	sub, err := emu.Subscribe(public(newKey(t)))
 	if err != nil || !strings.HasPrefix(sub.Endpoint, "https://push.example.com/push/") {
 		t.Error(sub, err)
+	}
+}
+
+func TestHeldPushesEndWithTheirCaller(t *testing.T) {
+	t.Parallel()
+	b := setup(t, webpush.Options{})
+	sub := b.subscribe()
+	b.fault(webpush.Fault{Kind: webpush.FaultHold, Every: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	req := b.request(sub, seal(t, sub, "x", 0)).WithContext(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if a, err := b.do(req); err == nil {
+			t.Errorf("answered %+v", a)
+		}
+	}()
+	for b.emu.Faults()[0].Hits == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	<-done
+	for b.emu.Counts().ByStatus[0] == 0 { // its request has ended, too
+		runtime.Gosched()
 	}
 }
