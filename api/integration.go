@@ -55,7 +55,7 @@ type Integration struct {
 	Channel     string    `json:"channel"`
 	Settings    Settings  `json:"settings"`
 	Credentials []string  `json:"credentials" doc:"Names of those that are set"`
-	Public      map[string]string `json:"public,omitempty" doc:"What its clients have to know, such as webpush's public_key"`
+	Public      map[string]string `json:"public,omitempty" doc:"What its clients have to know, such as webpush's vapid_public_key"`
 	WebhookURL  string    `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
 	Paused      *Pause    `json:"paused,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`

@@ -264,7 +264,7 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	s := in.Settings
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
-		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL,
+		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL,
 		"base url", s.BaseURL, "limit", rateText(s.Limit),
 		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
