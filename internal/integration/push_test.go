@@ -36,7 +36,10 @@ func (pigeon) Channel() string { return peal.ChannelPush }
 func (pigeon) Credentials() []provider.Credential {
 	return []provider.Credential{{Name: "key", Required: true}}
 }
-func (pigeon) Defaults() provider.Defaults {
+func (p pigeon) Defaults() provider.Defaults {
+	if p.name == "mute" { // its devices bring their own
+		return provider.Defaults{}
+	}
 	return provider.Defaults{BaseURL: "https://pigeon.example.com"}
 }
 func (pigeon) CheckContent(*api.Content) []peal.Field                    { return nil }
@@ -111,6 +114,23 @@ func TestCredentialsAreMade(t *testing.T) {
 	_, err = s.Update(t.Context(), "a", "two", &api.IntegrationPatch{Credentials: map[string]string{"key": ""}})
 	if w := wrong(t, err); w != "credentials.key required" {
 		t.Errorf("a key is made behind the tenant's back: %q", w)
+	}
+}
+
+func TestKindsWithoutABaseURL(t *testing.T) {
+	t.Parallel()
+	s := flock(t)
+	for base, want := range map[string]string{"": "", "https://example.com/": "https://example.com"} {
+		req := bringing("mute"+want, "mute", "app"+base)
+		req.Settings.BaseURL = base
+		if in, err := s.Create(t.Context(), "a", req); err != nil || in.BaseURL != want {
+			t.Errorf("%q: %+v, %v", base, in, err)
+		}
+	}
+	req := bringing("wrong", "mute", "x")
+	req.Settings.BaseURL = "example.com"
+	if _, err := s.Create(t.Context(), "a", req); wrong(t, err) != "settings.base_url invalid" {
+		t.Errorf("%v", err)
 	}
 }
 
