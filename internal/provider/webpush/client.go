@@ -120,6 +120,9 @@ func (c *client) pack(m *provider.Message) (*parcel, *peal.Outcome) {
 		return nil, &peal.Outcome{Class: peal.ClassPermanent, Code: codeContent, Reason: "the content is none that a device shows"}
 	}
 	text, err := plaintext(p, m.DeliveryID, d.AppID)
+	if err == nil && len(text) > maxPlaintext { // what the app's origin adds was not known at accept; it can do without
+		text, err = plaintext(p, m.DeliveryID, "")
+	}
 	if err != nil {
 		return nil, &peal.Outcome{Class: peal.ClassPermanent, Code: codeContent, Reason: "the override cannot be merged"}
 	}

@@ -107,6 +107,28 @@ func TestWhatReachesTheBrowser(t *testing.T) {
 	}
 }
 
+// TestWhatAcceptTookIsSent has an app whose origin makes the text a little longer than it was at accept.
+func TestWhatAcceptTookIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, emulator.Options{})
+	m := message(b.subscribe(t))
+	m.Device.AppID = "https://shop.example.com"
+	m.Content.Push.Link = ""
+	for n := maxPlaintext; ; n-- {
+		m.Content.Push.Body = strings.Repeat("x", n)
+		if len((Kind{}).CheckContent(&m.Content)) == 0 {
+			break
+		}
+	}
+	if out := b.client.Send(t.Context(), m); out.Class != peal.ClassAccepted {
+		t.Errorf("got %+v", out)
+	}
+	m.Content.Push.Body += strings.Repeat("x", 100)
+	if out := b.client.Send(t.Context(), m); out.Class != peal.ClassPermanent || out.Code != codeTooLarge {
+		t.Errorf("got %+v", out)
+	}
+}
+
 func TestRefusalsOfOurKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t, emulator.Options{})
