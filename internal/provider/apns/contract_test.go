@@ -1,4 +1,4 @@
-package apns_test
+package apns
 
 import (
 	"context"
@@ -14,7 +14,6 @@ import (
 	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/provider"
-	"peal/internal/provider/apns"
 	"peal/internal/provider/providertest"
 )
 
@@ -93,7 +92,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestContract(t *testing.T) {
 	p8 := newP8(t)
 	providertest.Run(t, providertest.Suite{
-		Kind: apns.Kind{},
+		Kind: Kind{},
 		Integration: func(baseURL string) *peal.Integration {
 			return &peal.Integration{
 				ID: "in-1", Kind: "apns", BaseURL: baseURL, Timeout: 10 * time.Second,

@@ -149,8 +149,8 @@ func (p *pool) useless(c *conn, err error) {
 	}
 	p.fails++
 	p.lastErr = err
-	if p.fails > 1 { // the first may be chance
-		p.pause = time.Now().Add(min(firstPause<<min(p.fails-2, 10), maxPause))
+	if p.fails >= maxTries { // as many as one push may use up
+		p.pause = time.Now().Add(min(firstPause<<min(p.fails-maxTries, 10), maxPause))
 	}
 }
 
@@ -201,9 +201,12 @@ func (p *pool) free(c *conn) bool {
 		return false
 	}
 	available, streams := c.cc.Available(), c.cc.InFlight()
-	if available > 0 {
+	switch {
+	case available > 0 && !c.warm: // what the server allows is not known yet
+		return c.underWay == 0
+	case available > 0:
 		c.most = available + streams
-		return c.underWay == 0 || c.warm && c.underWay < c.most
+		return c.underWay < c.most
 	}
 	// It is full, or it is going away: of GOAWAY a ClientConn says nothing. Then it refuses with few streams under way.
 	if most := max(c.most, 1); 2*c.underWay < most && 2*streams < most {

@@ -41,6 +41,7 @@ type keeper struct {
 	next    time.Time      // no try in the background until then
 	busy    chan struct{}  // closed when the one who refreshes is done; nil when nobody does
 	err     error          // of the last refresh
+	closed  bool
 	done    sync.WaitGroup // refreshing in the background
 }
 
@@ -63,7 +64,7 @@ func (k *keeper) get(ctx context.Context) (provider.Token, error) {
 			return k.older, nil
 		}
 		if token.Value != "" && age < maxAge {
-			if age >= k.after && k.busy == nil && !now.Before(k.next) {
+			if age >= k.after && k.busy == nil && !k.closed && !now.Before(k.next) {
 				k.next = now.Add(swapPause)
 				k.start(context.WithoutCancel(ctx), false)
 			}
@@ -108,6 +109,9 @@ func (k *keeper) hold(refused provider.Token) bool {
 
 // refresh makes sure that one goroutine refreshes, and waits until it is done. The caller holds mu.
 func (k *keeper) refresh(ctx context.Context) error {
+	if k.closed {
+		return errClosed
+	}
 	if k.busy == nil {
 		k.start(context.WithoutCancel(ctx), false)
 	}
@@ -123,6 +127,9 @@ func (k *keeper) force(ctx context.Context, expired provider.Token) error {
 		if k.current.Value != expired.Value {
 			return nil
 		}
+	}
+	if k.closed {
+		return errClosed
 	}
 	k.start(context.WithoutCancel(ctx), true)
 	return k.wait(ctx)
@@ -192,5 +199,10 @@ func (k *keeper) fetch(ctx context.Context, current provider.Token, held time.Ti
 	return k.shared.SwapToken(ctx, k.signer.name, shared.MadeAt, next)
 }
 
-// close waits for what is under way.
-func (k *keeper) close() { k.done.Wait() }
+// close waits for what is under way; nothing is begun any more.
+func (k *keeper) close() {
+	k.mu.Lock()
+	k.closed = true
+	k.mu.Unlock()
+	k.done.Wait()
+}
