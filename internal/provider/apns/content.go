@@ -103,7 +103,7 @@ func (k *checker) override(p *api.Push) {
 		k.add(path, "invalid", err.Error())
 		return
 	}
-	if p.Silent && (o.pushType == typeBackground || o.pushType == "") && o.priority != "" && o.priority != "1" && o.priority != priorityLow {
+	if p.Silent && (o.pushType == typeBackground || o.pushType == "") && o.priority != "" && o.priority != priorityLowest && o.priority != priorityLow {
 		k.add(path+".headers", "invalid", "a background push has the priority 5 or 1")
 	}
 	body := appendPayload(nil, anyID, p)

@@ -32,7 +32,12 @@ func dialer(base *url.URL, roots *x509.CertPool, dial dialFunc) func(context.Con
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
 		// StrictMaxConcurrentRequests stays off: with more callers than streams it stands still.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: time.Minute, PingTimeout: 10 * time.Second, WriteByteTimeout: 15 * time.Second},
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: time.Minute, PingTimeout: 10 * time.Second, WriteByteTimeout: 15 * time.Second,
+			// No header is put into the compression table: path, id and collapse id are new in each push, and to keep the
+			// table in order for them costs more than the bytes that it saves.
+			MaxEncoderHeaderTableSize: 1,
+		},
 	}
 	return func(ctx context.Context) (*http.ClientConn, error) {
 		return transport.NewClientConn(ctx, "https", address)

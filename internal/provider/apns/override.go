@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
+	"strings"
 )
 
 // override is what a content says about APNs alone. All of it is merged into the payload (RFC 7396) but the member
@@ -21,56 +21,68 @@ const (
 	typeBackground = "background"
 	priorityHigh   = "10"
 	priorityLow    = "5"
+	priorityLowest = "1"
 )
 
 // suffixes are what the topic of a push type ends with.
-func suffixes() map[string]string {
-	return map[string]string{
-		typeAlert: "", typeBackground: "",
-		"voip": ".voip", "complication": ".complication", "location": ".location-query",
-		"fileprovider": ".pushkit.fileprovider", "liveactivity": ".push-type.liveactivity",
-		"pushtotalk": ".voip-ptt", "widgets": ".push-type.widgets",
-	}
+var suffixes = map[string]string{
+	typeAlert: "", typeBackground: "",
+	"voip": ".voip", "complication": ".complication", "location": ".location-query",
+	"fileprovider": ".pushkit.fileprovider", "liveactivity": ".push-type.liveactivity",
+	"pushtotalk": ".voip-ptt", "widgets": ".push-type.widgets",
 }
 
 // parseOverride understands overrides.apns. Its errors are for the caller of the API.
 func parseOverride(raw json.RawMessage) (*override, error) {
-	if !isObject(raw) {
-		return nil, errors.New("give an object, which is merged into the payload")
-	}
-	var whole struct {
-		Headers map[string]string `json:"headers"`
-	}
-	if err := json.Unmarshal(raw, &whole); err != nil {
-		return nil, errors.New("give JSON, and in headers texts only")
-	}
 	o := &override{}
-	if err := unmarshal(raw, &o.payload); err != nil {
-		return nil, errors.New("give JSON")
+	if !isObject(raw) || unmarshal(raw, &o.payload) != nil {
+		return nil, errors.New("give a JSON object, which is merged into the payload")
+	}
+	given, found := o.payload["headers"]
+	if !found {
+		return o, nil
 	}
 	delete(o.payload, "headers")
-	for name, value := range whole.Headers {
-		switch name {
-		case "apns-push-type":
-			if _, known := suffixes()[value]; !known {
-				return nil, errors.New("apns-push-type: give one of alert, background, location, voip, complication, fileprovider, liveactivity, pushtotalk and widgets")
-			}
-			o.pushType = value
-		case "apns-priority":
-			if !slices.Contains([]string{priorityHigh, priorityLow, "1"}, value) {
-				return nil, errors.New("apns-priority: give 10, 5 or 1")
-			}
-			o.priority = value
-		case "apns-collapse-id":
-			if len(value) > maxCollapse || bytes.ContainsFunc([]byte(value), notHeader) {
-				return nil, errors.New("apns-collapse-id: give up to 64 bytes of printable ASCII")
-			}
-			o.collapseID = value
-		default:
-			return nil, errors.New("headers may hold apns-push-type, apns-priority and apns-collapse-id")
+	headers, ok := given.(map[string]any)
+	if !ok {
+		return nil, errHeaders
+	}
+	for name, v := range headers {
+		value, ok := v.(string)
+		if !ok {
+			return nil, errHeaders
+		}
+		if err := o.header(name, value); err != nil {
+			return nil, err
 		}
 	}
 	return o, nil
+}
+
+var errHeaders = errors.New("headers: give an object of texts: apns-push-type, apns-priority and apns-collapse-id")
+
+// header takes one header.
+func (o *override) header(name, value string) error {
+	switch name {
+	case "apns-push-type":
+		if _, known := suffixes[value]; !known {
+			return errors.New("apns-push-type: give one of alert, background, location, voip, complication, fileprovider, liveactivity, pushtotalk and widgets")
+		}
+		o.pushType = value
+	case "apns-priority":
+		if value != priorityHigh && value != priorityLow && value != priorityLowest {
+			return errors.New("apns-priority: give 10, 5 or 1")
+		}
+		o.priority = value
+	case "apns-collapse-id":
+		if len(value) > maxCollapse || strings.ContainsFunc(value, notHeader) {
+			return errors.New("apns-collapse-id: give up to 64 bytes of printable ASCII")
+		}
+		o.collapseID = value
+	default:
+		return errHeaders
+	}
+	return nil
 }
 
 // merge applies a merge patch to an object.

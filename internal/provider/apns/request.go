@@ -30,6 +30,12 @@ type request struct {
 	environment string
 }
 
+// Headers that are alike in all requests; a RoundTripper does not change them.
+var (
+	contentType = []string{"application/json"}
+	userAgent   = []string{"peal"}
+)
+
 var errNoDevice = errors.New("apns: the message has no device with a token and an app id")
 
 // build translates a message. Each attempt gets an id of its own: the device joins repeats by the collapse id.
@@ -65,15 +71,18 @@ func (c *client) build(m *provider.Message, now time.Time) (*request, error) {
 	case p.CollapseKey != "":
 		collapse = p.CollapseKey
 	}
-	r.header = http.Header{
-		"Apns-Topic":       {d.AppID + suffixes()[kind]},
-		"Apns-Push-Type":   {kind},
-		"Apns-Priority":    {priority(kind, o.priority, p.Urgency, m.Priority)},
-		"Apns-Expiration":  {expiration(p.TTL, m.ExpiresAt, now)},
-		"Apns-Collapse-Id": {collapse},
-		"Apns-Id":          {r.id},
-		"Content-Type":     {"application/json"},
-		"User-Agent":       {"peal"},
+	values := [...]string{
+		d.AppID + suffixes[kind], kind, priority(kind, o.priority, p.Urgency, m.Priority), expiration(p.TTL, m.ExpiresAt, now), collapse, r.id,
+	}
+	r.header = http.Header{ // the slices share one array, since there is one of these for each push
+		"Apns-Topic":       values[0:1:1],
+		"Apns-Push-Type":   values[1:2:2],
+		"Apns-Priority":    values[2:3:3],
+		"Apns-Expiration":  values[3:4:4],
+		"Apns-Collapse-Id": values[4:5:5],
+		"Apns-Id":          values[5:6:6],
+		"Content-Type":     contentType,
+		"User-Agent":       userAgent,
 	}
 	if len(collapse) == 0 || len(collapse) > maxCollapse {
 		delete(r.header, "Apns-Collapse-Id")
@@ -85,7 +94,7 @@ func (c *client) build(m *provider.Message, now time.Time) (*request, error) {
 // priority is how soon the device is to be woken. Apple takes no background push above 5.
 func priority(kind, asked, urgency string, lane peal.Priority) string {
 	switch {
-	case kind == typeBackground && asked != "1":
+	case kind == typeBackground && asked != priorityLowest:
 		return priorityLow
 	case asked != "":
 		return asked
