@@ -75,7 +75,6 @@ const (
 func setup(t testing.TB, opt emulator.Options, change ...func(*client)) *rig {
 	t.Helper()
 	opt.Devices = append(opt.Devices, emulator.Device{Token: testToken, Bundle: testApp})
-	opt.Data = emulator.DataKeys{Image: []string{"peal.image"}, Link: []string{"peal.link"}, Actions: []string{"peal.actions"}}
 	r := &rig{emu: emulator.New(opt), tokens: &sharedTokens{}}
 	t.Cleanup(r.emu.Close)
 	addr, err := r.emu.Start("127.0.0.1:0")

@@ -57,10 +57,6 @@ func TestTenThousand(t *testing.T) {
 	if len(r.emu.Tokens()) != 1 {
 		t.Errorf("%d provider tokens", len(r.emu.Tokens()))
 	}
-	// All at once would need 10 times 50 ms. If it stood still somewhere it would come near the call's timeout.
-	if took > 15*time.Second {
-		t.Errorf("it took %v", took)
-	}
 }
 
 // BenchmarkNghttpd measures the client alone, over one connection, against a server of nghttp2 (Debian: nghttp2-server).
