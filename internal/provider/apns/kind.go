@@ -1,7 +1,6 @@
 package apns
 
 import (
-	"crypto/x509"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 // Names of the credentials.
@@ -86,14 +86,9 @@ func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error
 	if err != nil {
 		return nil, invalid("credentials."+keyP8, "give the whole file .p8 that Apple made: a P-256 key in PEM, with its first and last line")
 	}
-	var roots *x509.CertPool
-	if in.CA != "" {
-		if roots, err = x509.SystemCertPool(); err != nil {
-			roots = x509.NewCertPool()
-		}
-		if !roots.AppendCertsFromPEM([]byte(in.CA)) {
-			return nil, invalid("settings.ca", "give certificates in PEM")
-		}
+	roots, err := wire.Roots(in)
+	if err != nil {
+		return nil, err
 	}
 	s, err := newSigner(in.Credentials[teamID], in.Credentials[keyID], key)
 	if err != nil {
