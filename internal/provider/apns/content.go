@@ -120,8 +120,10 @@ func (k *checker) size(c *api.Content) {
 	if n <= maxPayload {
 		return
 	}
-	data, _ := json.Marshal(p.Data) // a map of strings
-	actions := 0
+	data, actions := 0, 0
+	for key, value := range p.Data {
+		data += len(key) + len(value)
+	}
 	for _, a := range p.Actions {
 		actions += len(a.ID) + len(a.Title) + len(a.Link)
 	}
@@ -130,7 +132,7 @@ func (k *checker) size(c *api.Content) {
 		path string
 		size int
 	}{
-		{"push.body", len(p.Body)}, {"push.title", len(p.Title)}, {"push.data", len(data)}, {"push.image", len(p.Image)},
+		{"push.body", len(p.Body)}, {"push.title", len(p.Title)}, {"push.data", data}, {"push.image", len(p.Image)},
 		{"push.link", len(p.Link)}, {"push.actions", actions}, {"push.overrides.apns", len(p.Overrides.APNs)},
 	} {
 		if f.size > most {

@@ -1,7 +1,6 @@
 package apns
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -20,11 +19,10 @@ import (
 // standIn answers as Apple does, over net/http's own HTTP/2: the suite wants a handler. The emulator, which has frames
 // of its own, is before the other tests.
 type standIn struct {
-	t      *testing.T
-	mu     sync.Mutex
-	taken  int
-	fail   providertest.Failure
-	ending context.Context
+	mu    sync.Mutex
+	taken int
+	fail  providertest.Failure
+	ended chan struct{} // closed with the test
 }
 
 func (s *standIn) BasePath() string { return "" }
@@ -56,7 +54,11 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	refuse := func(status int, reason string) {
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]string{"reason": reason})
+		body, err := json.Marshal(map[string]string{"reason": reason})
+		if err != nil {
+			panic(err)
+		}
+		_, _ = w.Write(body)
 	}
 	switch f.Mode {
 	case providertest.ModeStatus:
@@ -74,7 +76,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case providertest.ModeHold:
 		select {
 		case <-r.Context().Done():
-		case <-s.ending.Done():
+		case <-s.ended:
 		}
 	case providertest.ModeGarbage:
 		s.take()
@@ -110,9 +112,9 @@ func TestContract(t *testing.T) {
 			}
 		},
 		Start: func(t *testing.T) providertest.Server {
-			ctx, cancel := context.WithCancel(context.Background())
-			t.Cleanup(cancel)
-			return &standIn{t: t, ending: ctx}
+			s := &standIn{ended: make(chan struct{})}
+			t.Cleanup(func() { close(s.ended) })
+			return s
 		},
 		NoWebhooks: true, NoSession: true, TLS: true,
 		Statuses: []providertest.Status{

@@ -36,7 +36,7 @@ type verdict struct {
 // judge says what an answer means.
 func (c *client) judge(r *request, a *answer, token provider.Token) verdict {
 	if a.status == http.StatusOK {
-		return verdict{out: accepted(r, a), authentic: true}
+		return verdict{out: accepted(a), authentic: true}
 	}
 	row, known := table[a.reason]
 	if !known {
@@ -70,12 +70,13 @@ func (c *client) judge(r *request, a *answer, token provider.Token) verdict {
 	return v
 }
 
-// accepted judges a 200, which echoes the push's id. Apple's id says that it is Apple who answers.
-func accepted(r *request, a *answer) peal.Outcome {
-	if id := a.header.Get("Apns-Id"); !strings.EqualFold(id, r.id) {
-		return peal.Outcome{Class: peal.ClassUnknown, Code: codeBadAnswer, Reason: "the answer is 200 without the push's apns-id"}
+// accepted judges a 200. It echoes the push's id; an answer without one is not Apple's.
+func accepted(a *answer) peal.Outcome {
+	id := a.header.Get("Apns-Id")
+	if id == "" || len(id) > 64 || strings.ContainsFunc(id, notHeader) {
+		return peal.Outcome{Class: peal.ClassUnknown, Code: codeBadAnswer, Reason: "the answer is 200 without an apns-id"}
 	}
-	return peal.Outcome{Class: peal.ClassAccepted, MessageID: r.id}
+	return peal.Outcome{Class: peal.ClassAccepted, MessageID: id}
 }
 
 // judgeStatus judges an answer whose reason is not known, or that has none.

@@ -1,9 +1,16 @@
 package apns
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,5 +145,45 @@ func TestNoDevice(t *testing.T) {
 	m.Device = nil
 	if out := r.client.Send(t.Context(), m); out.Class != peal.ClassPermanent {
 		t.Errorf("without a device: %+v", out)
+	}
+}
+
+// TestNotHTTP2 has servers that do not agree to HTTP/2: nothing is sent to them.
+func TestNotHTTP2(t *testing.T) {
+	t.Parallel()
+	calls := atomic.Int64{}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	plain, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: srv.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := &http.Server{Handler: srv.Config.Handler, ErrorLog: srv.Config.ErrorLog, ReadHeaderTimeout: time.Minute}
+	served := make(chan error)
+	go func() { served <- silent.Serve(plain) }()
+	defer func() {
+		_ = silent.Close()
+		<-served
+	}()
+	r := setup(t, emulator.Options{})
+	r.in.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	for base, code := range map[string]string{srv.URL: "tls", "https://" + plain.Addr().String(): codeNoHTTP2} {
+		r.in.BaseURL = base
+		out := r.open(t).Send(t.Context(), message(testToken))
+		if out.Class != peal.ClassTemporary || out.Code != code || calls.Load() != 0 {
+			t.Errorf("got %+v, and %d calls, want %s", out, calls.Load(), code)
+		}
+	}
+}
+
+// TestUntrusted has a server whose certificate nobody vouches for.
+func TestUntrusted(t *testing.T) {
+	t.Parallel()
+	r := setup(t, emulator.Options{})
+	r.in.CA = ""
+	if out := r.open(t).Send(t.Context(), message(testToken)); out.Class != peal.ClassTemporary || out.Code != "tls" {
+		t.Errorf("got %+v", out)
 	}
 }

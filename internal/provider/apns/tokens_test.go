@@ -40,10 +40,14 @@ func (d *dial) turn(by time.Duration) {
 }
 
 // clocked is a rig on a clock. The client's may go wrong by some time.
-func clocked(t *testing.T, wrong time.Duration) (*rig, *dial) {
+func clocked(t *testing.T, wrong time.Duration, limits ...emulator.Limits) (*rig, *dial) {
 	t.Helper()
 	d := newDial()
-	return setup(t, emulator.Options{Clock: d.now}, func(c *client) {
+	opt := emulator.Options{Clock: d.now}
+	for _, l := range limits {
+		opt.Limits = l
+	}
+	return setup(t, opt, func(c *client) {
 		c.tokens.now = func() time.Time { return d.now().Add(wrong) }
 	}), d
 }
@@ -178,13 +182,12 @@ func TestExpired(t *testing.T) {
 	t.Parallel()
 	t.Run("an old one, once for many pushes", func(t *testing.T) {
 		t.Parallel()
-		r, d := clocked(t, 0)
+		r, d := clocked(t, 0, emulator.Limits{TokenAge: 24 * time.Minute})
 		wantAccepted(t, r.sendMany(t, 1), 1)
 		d.turn(25 * time.Minute)
-		r.fault(t, emulator.Fault{Kind: emulator.FaultReason, Reason: expiredProviderToken, Times: 30})
-		wantAccepted(t, r.sendMany(t, 30), 30)
-		if r.tokens.made != 2 {
-			t.Errorf("%d tokens were made, want 2", r.tokens.made)
+		wantAccepted(t, r.sendMany(t, 100), 100)
+		if n := r.emu.Counts().ByReason[expiredProviderToken]; r.tokens.made != 2 || n == 0 {
+			t.Errorf("%d tokens were made, want 2; %d pushes were refused", r.tokens.made, n)
 		}
 	})
 	t.Run("a young one", func(t *testing.T) {
