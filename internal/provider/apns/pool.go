@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -50,8 +49,7 @@ type pool struct {
 
 	ctx    context.Context //nolint:containedctx // of the dials, which serve whoever waits
 	cancel context.CancelFunc
-	kicks  chan struct{} // something may have changed for those who wait
-	hungry atomic.Bool   // somebody waits
+	kicks  chan struct{} // there is something for run to do
 	work   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -119,7 +117,6 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	defer p.mu.Unlock()
 	if i := slices.Index(p.waiting, w); i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		p.hungry.Store(len(p.waiting) > 0)
 		return nil, ctx.Err()
 	}
 	if t := <-w.got; t.conn != nil { // it was served in this moment
@@ -173,7 +170,6 @@ func (p *pool) drop(c *conn) {
 		return // by close
 	}
 	p.conns = slices.Delete(p.conns, i, i+1)
-	c.cc.SetStateHook(nil)
 	p.work.Go(func() { _ = c.cc.Close() }) // it is given up anyway
 }
 
@@ -221,10 +217,10 @@ func (p *pool) leave(c *conn) {
 	p.useless(c, errChurned)
 }
 
-// tend serves those who wait, and opens a connection for them if need be. It tells when to look again; 0 is when
-// something happens. The caller holds mu.
-func (p *pool) tend() time.Duration {
-	defer func() { p.hungry.Store(len(p.waiting) > 0) }()
+// tend serves those who wait, and opens a connection for them if need be. It tells whether to look again soon: that a
+// connection has died, or takes more streams than before, is found out by looking. (A ClientConn's state hook would tell,
+// but it runs at the end of each call, and inside calls that are made with mu held.) The caller holds mu.
+func (p *pool) tend() (again bool) {
 	for len(p.waiting) > 0 {
 		c := p.pick()
 		if c == nil {
@@ -238,8 +234,8 @@ func (p *pool) tend() time.Duration {
 			p.drop(c)
 		}
 	}
-	if len(p.waiting) == 0 || p.dialing || p.closed {
-		return 0
+	if len(p.waiting) == 0 || p.closed {
+		return false
 	}
 	good, cold := 0, false
 	for _, c := range p.conns {
@@ -248,22 +244,19 @@ func (p *pool) tend() time.Duration {
 			cold = cold || !c.warm
 		}
 	}
-	now := time.Now()
-	switch waited := now.Sub(p.waiting[0].since); {
+	now, patience := time.Now(), p.cfg.growAfter
+	if cold {
+		patience = p.cfg.coldAfter
+	}
+	switch {
+	case p.dialing:
 	case good == 0 && p.pause.After(now):
 		p.fail(p.lastErr)
-	case good == 0:
-		p.open()
-	case good >= p.cfg.max || p.pause.After(now):
-		return p.cfg.coldAfter // a connection that refuses is found out by looking
-	case cold && waited < p.cfg.coldAfter:
-		return p.cfg.coldAfter - waited
-	case !cold && waited < p.cfg.growAfter:
-		return p.cfg.growAfter - waited
-	default:
+		return false
+	case good == 0, good < p.cfg.max && !p.pause.After(now) && now.Sub(p.waiting[0].since) >= patience:
 		p.open()
 	}
-	return 0
+	return true
 }
 
 // fail tells all who wait that there is no connection. The caller holds mu.
@@ -272,7 +265,6 @@ func (p *pool) fail(err error) {
 		w.got <- taken{err: err}
 	}
 	p.waiting = nil
-	p.hungry.Store(false)
 }
 
 // open dials in the background. The caller holds mu.
@@ -290,7 +282,6 @@ func (p *pool) open() {
 			p.work.Go(func() { _ = cc.Close() })
 		case err == nil:
 			p.conns = append(p.conns, &conn{cc: cc, used: time.Now()})
-			cc.SetStateHook(p.changed)
 			p.tend()
 		default:
 			p.useless(nil, err)
@@ -302,14 +293,7 @@ func (p *pool) open() {
 	})
 }
 
-// changed is called by connections whose state has changed, also from inside calls that the pool makes with its mutex
-// held: it may do no more than this.
-func (p *pool) changed(*http.ClientConn) {
-	if p.hungry.Load() {
-		p.kick()
-	}
-}
-
+// kick has run look at once.
 func (p *pool) kick() {
 	select {
 	case p.kicks <- struct{}{}:
@@ -329,13 +313,12 @@ func (p *pool) run() {
 		case <-timer.C:
 		}
 		p.mu.Lock()
-		again := p.tend()
-		idle := p.sweep(time.Now())
-		p.mu.Unlock()
-		if again > 0 {
-			idle = min(idle, again)
+		next := p.sweep(time.Now())
+		if p.tend() {
+			next = min(next, p.cfg.growAfter)
 		}
-		timer.Reset(idle)
+		p.mu.Unlock()
+		timer.Reset(next)
 	}
 }
 
