@@ -4,8 +4,10 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -19,6 +21,7 @@ import (
 	"peal/api"
 	emulator "peal/emulator/apns"
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 func TestSendShows(t *testing.T) {
@@ -185,5 +188,50 @@ func TestUntrusted(t *testing.T) {
 	r.in.CA = ""
 	if out := r.open(t).Send(t.Context(), message(testToken)); out.Class != peal.ClassTemporary || out.Code != "tls" {
 		t.Errorf("got %+v", out)
+	}
+}
+
+func TestProbeAndLookup(t *testing.T) {
+	t.Parallel()
+	r := setup(t, emulator.Options{})
+	if h := r.client.Probe(t.Context()); !h.OK || r.emu.Counts().Requests != 0 {
+		t.Errorf("got %+v", h)
+	}
+	var e *provider.Error
+	if _, err := r.client.Lookup(t.Context(), "id"); !errors.As(err, &e) || e.Class != peal.ClassPermanent {
+		t.Errorf("got %v", err)
+	}
+	r.emu.Close()
+	other := r.open(t)
+	if h := other.Probe(t.Context()); h.OK || h.State != "connection_refused" || h.Reason == "" {
+		t.Errorf("got %+v", h)
+	}
+	r.tokens.fail(errors.New("the database is away"))
+	if h := r.open(t).Probe(t.Context()); h.OK || h.State != codeToken {
+		t.Errorf("got %+v", h)
+	}
+}
+
+// TestOpenRefuses has settings that cannot work: each is named.
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	r := setup(t, emulator.Options{})
+	for path, change := range map[string]func(*peal.Integration){
+		"credentials.team_id": func(in *peal.Integration) { in.Credentials["team_id"] = "TEAM 00001" },
+		"credentials.key_id":  func(in *peal.Integration) { in.Credentials["key_id"] = "KEY" },
+		"credentials.key": func(in *peal.Integration) {
+			in.Credentials["key"] = strings.ReplaceAll(in.Credentials["key"], "\n", "")
+		},
+		"settings.ca":       func(in *peal.Integration) { in.CA = "none" },
+		"settings.base_url": func(in *peal.Integration) { in.BaseURL = "http://127.0.0.1" },
+	} {
+		in := *r.in
+		in.Credentials = maps.Clone(in.Credentials)
+		change(&in)
+		var e *peal.Error
+		_, err := Kind{}.Open(&in, provider.Env{Dial: r.client.dial, Tokens: r.tokens})
+		if !errors.As(err, &e) || e.Kind != peal.Invalid || len(e.Fields) != 1 || e.Fields[0].Path != path {
+			t.Errorf("%s: got %v", path, err)
+		}
 	}
 }
