@@ -82,9 +82,9 @@ type Limits struct {
 // first that is there counts. A dot goes into an object: "fcm_options.image".
 // Image and actions need the app's service extension, and so mutable-content 1.
 type DataKeys struct {
-	Image   []string // default image, peal_image, fcm_options.image
-	Link    []string // default peal_link, link
-	Actions []string // a list of {id,title,link}; default peal_actions, actions
+	Image   []string // default image, peal.image, peal_image, fcm_options.image
+	Link    []string // default peal.link, peal_link, link
+	Actions []string // a list of {id,title,link}; default peal.actions, peal_actions, actions
 }
 
 // App is an app as Apple and its users' devices know it.
@@ -120,13 +120,13 @@ func (o Options) withDefaults() Options {
 	l.PerDeviceWindow = cmp.Or(l.PerDeviceWindow, time.Minute)
 	k := &o.Data
 	if k.Image == nil {
-		k.Image = []string{"image", "peal_image", "fcm_options.image"}
+		k.Image = []string{"image", "peal.image", "peal_image", "fcm_options.image"}
 	}
 	if k.Link == nil {
-		k.Link = []string{"peal_link", "link"}
+		k.Link = []string{"peal.link", "peal_link", "link"}
 	}
 	if k.Actions == nil {
-		k.Actions = []string{"peal_actions", "actions"}
+		k.Actions = []string{"peal.actions", "peal_actions", "actions"}
 	}
 	return o
 }

@@ -3,6 +3,7 @@ package all
 
 import (
 	"peal/internal/provider"
+	"peal/internal/provider/apns"
 	"peal/internal/provider/fcm"
 	"peal/internal/provider/wasender"
 	"peal/internal/provider/webpush"
@@ -11,6 +12,7 @@ import (
 // Kinds lists every kind.
 func Kinds() []provider.Kind {
 	return []provider.Kind{
+		apns.Kind{},
 		fcm.Kind{},
 		wasender.Kind{},
 		webpush.Kind{},

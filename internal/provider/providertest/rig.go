@@ -82,6 +82,14 @@ func (r *rig) base() string { return r.http.URL + r.server.BasePath() }
 
 func (r *rig) message() provider.Message { return r.suite.message(r.base()) }
 
+// scheme is a base URL as the kind takes it.
+func (s *Suite) scheme(base string) string {
+	if rest, plain := strings.CutPrefix(base, "http://"); plain && s.TLS {
+		return "https://" + rest
+	}
+	return base
+}
+
 // message is a message of its own for each call.
 func (s *Suite) message(base string) provider.Message {
 	m := s.Message

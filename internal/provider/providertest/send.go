@@ -110,8 +110,9 @@ func testNeverWritten(t *testing.T, s *Suite) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer c.transport.CloseIdleConnections()
-			in := s.Integration(c.base)
-			m := s.message(c.base)
+			base := s.scheme(c.base)
+			in := s.Integration(base)
+			m := s.message(base)
 			out := s.open(t, in, c.transport).Send(t.Context(), &m)
 			s.checkOutcome(t, in, out)
 			if out.Class != c.class {
@@ -163,8 +164,9 @@ func testContext(t *testing.T, s *Suite) {
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		in := s.Integration("http://provider.invalid")
-		m := s.message("http://provider.invalid")
+		base := s.scheme("http://provider.invalid")
+		in := s.Integration(base)
+		m := s.message(base)
 		if out := s.open(t, in, rt).Send(ctx, &m); out.Class != peal.ClassTemporary {
 			t.Errorf("got %+v, want class %s", out, peal.ClassTemporary)
 		}

@@ -33,7 +33,7 @@ type Suite struct {
 	NoWebhooks bool
 	// NoSession says that an account has no session that could be offline.
 	NoSession bool
-	// TLS serves HTTP/2 over TLS, by a certificate that the integration's CA names.
+	// TLS serves HTTP/2 over TLS, by a certificate that the integration's CA names; and every base URL is a https one.
 	TLS bool
 	// Connections are how many calls in a row use, those for tokens included. Default 1.
 	Connections int

@@ -32,19 +32,29 @@ func Transports(in *peal.Integration, env provider.Env) (open func() *http.Trans
 	if env.Dial == nil {
 		return nil, peal.Errorf(peal.Internal, "provider: no dialer")
 	}
-	var roots *x509.CertPool // nil: the system's
-	if in.CA != "" {
-		if roots, err = x509.SystemCertPool(); err != nil {
-			roots = x509.NewCertPool()
-		}
-		if !roots.AppendCertsFromPEM([]byte(in.CA)) {
-			return nil, &peal.Error{
-				Kind: peal.Invalid, Message: "the integration's settings cannot work",
-				Fields: []peal.Field{{Path: "settings.ca", Code: "invalid", Message: "give certificates in PEM"}},
-			}
-		}
+	roots, err := Roots(in)
+	if err != nil {
+		return nil, err
 	}
 	return func() *http.Transport {
 		return netguard.Over(env.Dial, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	}, nil
+}
+
+// Roots are what an integration trusts: the system's certificates and its own. Nil is the system's alone.
+func Roots(in *peal.Integration) (*x509.CertPool, error) {
+	if in.CA == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM([]byte(in.CA)) {
+		return nil, &peal.Error{
+			Kind: peal.Invalid, Message: "the integration's settings cannot work",
+			Fields: []peal.Field{{Path: "settings.ca", Code: "invalid", Message: "give certificates in PEM"}},
+		}
+	}
+	return roots, nil
 }
