@@ -22,6 +22,7 @@ import (
 const (
 	callTimeout = 15 * time.Second // where neither the caller nor the integration sets one
 	maxTries    = 3                // of a push that was provably not processed, on one connection after another
+	maxRefused  = 8                // the same where a server has come to allow fewer streams, as it may on all connections at once
 )
 
 // client sends with one key.
@@ -111,7 +112,7 @@ func (c *client) push(ctx context.Context, m *provider.Message) peal.Outcome {
 	pool := c.pool(r.environment)
 	for try := 1; ; try++ {
 		out, again := c.try(ctx, pool, r, token)
-		if again == nil || try == maxTries {
+		if again == nil || try == maxRefused || try >= maxTries && out.Code != codeRefused {
 			return c.seen(r, out)
 		}
 		next, err := again(ctx)

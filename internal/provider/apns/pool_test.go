@@ -81,7 +81,7 @@ func TestLostAnswers(t *testing.T) {
 		"drop":                {emulator.Fault{Kind: emulator.FaultDrop}, peal.ClassUnknown, "connection_lost", 0, 1},
 		"drop after taken":    {emulator.Fault{Kind: emulator.FaultDrop, TakeFirst: true}, peal.ClassUnknown, "connection_lost", 1, 1},
 		"refused once":        {emulator.Fault{Kind: emulator.FaultReset, Code: 7}, peal.ClassAccepted, "", 1, 2},
-		"refused every time":  {emulator.Fault{Kind: emulator.FaultReset, Code: 7, Every: true}, peal.ClassTemporary, "refused_stream", 0, 3},
+		"refused every time":  {emulator.Fault{Kind: emulator.FaultReset, Code: 7, Every: true}, peal.ClassTemporary, "refused_stream", 0, 8},
 		"goaway every time":   {emulator.Fault{Kind: emulator.FaultGoAway, Every: true}, peal.ClassTemporary, "goaway", 0, 3},
 		"idle timeout once":   {emulator.Fault{Kind: emulator.FaultReason, Reason: "IdleTimeout"}, peal.ClassAccepted, "", 1, 2},
 		"shutdown once":       {emulator.Fault{Kind: emulator.FaultReason, Reason: "Shutdown"}, peal.ClassAccepted, "", 1, 2},
