@@ -65,6 +65,7 @@ func (s *Server) health() {
 
 func (s *Server) docs() {
 	s.mux.Handle("GET /docs", s.cfg.Docs)
+	s.mux.Handle("GET /client/{file}", s.cfg.Client)
 	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 }
 

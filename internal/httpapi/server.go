@@ -151,6 +151,7 @@ type Config struct {
 	Quotas       Quotas       // default: nobody is limited
 	Queues       Queues       // default: nothing is estimated
 	Docs         http.Handler // the page that shows /openapi.json
+	Client       http.Handler // the module for browsers, below /client/
 	Ready        func(ctx context.Context) Readiness
 
 	HealthOnly    bool // this process does not accept: it tells of its health, and nothing else
