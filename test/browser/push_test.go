@@ -2,6 +2,7 @@ package browser
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +32,14 @@ func (w *world) subscribed(t *testing.T) (*target, registration) {
 // deliver hands a text to the app's service worker, as the browser does with what it has decrypted.
 func (w *world) deliver(t *testing.T, page *target, text string) {
 	t.Helper()
-	id := ""
+	page.must(t, page.session, "ServiceWorker.deliverPushMessage", map[string]any{
+		"origin": w.app, "registrationId": w.registration(t, page), "data": text,
+	}, nil)
+}
+
+// registration is what DevTools calls the app's service worker.
+func (w *world) registration(t *testing.T, page *target) (id string) {
+	t.Helper()
 	page.await(t, page.session, "ServiceWorker.workerRegistrationUpdated", func(params json.RawMessage) bool {
 		var all struct {
 			Registrations []struct{ RegistrationID, ScopeURL string }
@@ -46,7 +54,49 @@ func (w *world) deliver(t *testing.T, page *target, text string) {
 		}
 		return id != ""
 	})
-	page.must(t, page.session, "ServiceWorker.deliverPushMessage", map[string]any{"origin": w.app, "registrationId": id, "data": text}, nil)
+	return id
+}
+
+// text is a push in its shortest form.
+func text(delivery string) string {
+	return `{"notification":{"title":"Your order","data":{"peal":{"delivery_id":"` + delivery + `"}}}}`
+}
+
+// came waits until the page was told of so many pushes; by then they are shown. To ask the browser again and again what it
+// shows is no way to wait: it forgets what it was about to show.
+func (w *world) came(t *testing.T, page *target, n int) {
+	t.Helper()
+	until(t, fmt.Sprintf("%d pushes have come", n), func() bool {
+		told := -1
+		page.eval(t, `told.filter((e) => e.type === "push").length`, &told)
+		return told == n
+	})
+}
+
+// waits waits until so many receipts wait in the browser.
+func (w *world) waits(t *testing.T, page *target, n int) {
+	t.Helper()
+	until(t, fmt.Sprintf("%d receipts wait", n), func() bool {
+		waiting := -1
+		page.eval(t, `new Promise((resolve, reject) => {
+			const open = indexedDB.open("peal");
+			open.onerror = () => reject(open.error);
+			open.onsuccess = () => {
+				const count = open.result.transaction("receipts").objectStore("receipts").count();
+				count.onsuccess = () => { open.result.close(); resolve(count.result); };
+			};
+		})`, &waiting)
+		return waiting == n
+	})
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // shown are the notifications that the browser shows.
@@ -68,10 +118,6 @@ func (p *target) shown(t *testing.T) []shown {
 func (w *world) dispatch(t *testing.T, kind, action string) (opened []string) {
 	t.Helper()
 	worker := w.browser.worker(t, w.app)
-	call, err := json.Marshal([]string{kind, action})
-	if err != nil {
-		t.Fatal(err)
-	}
 	worker.eval(t, `(async ([kind, action]) => {
 		const opened = [], work = [];
 		self.clients.openWindow = async (url) => { opened.push(url); return null; };
@@ -81,7 +127,7 @@ func (w *world) dispatch(t *testing.T, kind, action string) (opened []string) {
 		self.dispatchEvent(event);
 		await Promise.all(work);
 		return opened;
-	})(`+string(call)+`)`, &opened)
+	})(`+asJSON(t, []string{kind, action})+`)`, &opened)
 	return opened
 }
 
@@ -99,9 +145,9 @@ func (w *world) reaches(t *testing.T, id, status string) []api.Event {
 	return d.Timeline
 }
 
-// TestPush is a push's whole life: the browser subscribes, shows it, is clicked, and Peal knows of all that.
-func TestPush(t *testing.T) {
-	w := setup(t)
+// testPush is a push's whole life: the browser subscribes, shows it, is clicked, and Peal knows of all that.
+func testPush(t *testing.T, w *world) {
+	t.Helper()
 	page, r := w.subscribed(t)
 	devices, err := w.peal.Devices(t.Context(), w.user)
 	if err != nil || len(devices.Devices) != 1 {
@@ -147,9 +193,9 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// TestButtons: a button is reported by its name, and opens its own link; what is dismissed was delivered.
-func TestButtons(t *testing.T) {
-	w := setup(t)
+// testButtons: a button is reported by its name, and opens its own link; what is dismissed was delivered.
+func testButtons(t *testing.T, w *world) {
+	t.Helper()
 	page, r := w.subscribed(t)
 	id := w.accepted(t, r.InstallationID)
 	push := func(id string) string {

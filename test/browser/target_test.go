@@ -23,7 +23,9 @@ func (c *chromium) open(t *testing.T, url string) *target {
 	}
 	c.must(t, "", "Target.createTarget", map[string]any{"url": "about:blank"}, &made)
 	page := c.attach(t, made.TargetID)
-	t.Cleanup(func() { _ = c.call(context.WithoutCancel(t.Context()), "", "Target.closeTarget", map[string]any{"targetId": made.TargetID}, nil) })
+	t.Cleanup(func() {
+		_ = c.call(context.WithoutCancel(t.Context()), "", "Target.closeTarget", map[string]any{"targetId": made.TargetID}, nil)
+	})
 	c.must(t, page.session, "ServiceWorker.enable", nil, nil)
 	page.visit(t, url)
 	return page

@@ -51,9 +51,9 @@ type world struct {
 }
 
 // setup starts it all.
-func setup(t *testing.T) *world {
+func setup(t *testing.T, browser *chromium) *world {
 	t.Helper()
-	w := &world{browser: start(t), user: "raju"}
+	w := &world{browser: browser, user: "raju"}
 	w.serve(t)
 	w.vapid.Store(new(vapidKey(t)))
 	w.pushes = webpush.New(webpush.Options{})
@@ -64,10 +64,16 @@ func setup(t *testing.T) *world {
 	site := httptest.NewServer(w.site())
 	t.Cleanup(site.Close)
 	w.app = site.URL
-	w.browser.must(t, "", "Browser.setPermission", map[string]any{
-		"permission": map[string]string{"name": "notifications"}, "setting": "granted", "origin": w.app,
-	}, nil)
+	w.permission(t, "granted")
 	return w
+}
+
+// permission is what the user says to notifications of the app: granted, denied, or prompt when they have not said.
+func (w *world) permission(t *testing.T, setting string) {
+	t.Helper()
+	w.browser.must(t, "", "Browser.setPermission", map[string]any{
+		"permission": map[string]string{"name": "notifications"}, "setting": setting, "origin": w.app,
+	}, nil)
 }
 
 // serve starts a Peal with a tenant, and a proxy before it that can fail.

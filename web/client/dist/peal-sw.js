@@ -292,8 +292,14 @@
     return parse("", base);
   }
   async function pushed(m) {
-    const shown = m.silent ? Promise.resolve() : show(m);
-    await Promise.all([shown.then(() => reported(m, "delivered")), badge(m.badge), tell({ peal: "push", message: m })]);
+    const [shown] = await Promise.allSettled([m.silent ? void 0 : show(m)]);
+    await Promise.all([
+      badge(m.badge),
+      tell({ peal: "push", message: m }),
+      shown.status === "fulfilled" ? reported(m, "delivered") : void 0
+      // what nobody can see was not delivered
+    ]);
+    if (shown.status === "rejected") throw shown.reason;
   }
   async function show(m) {
     const title = m.title || new URL(self.registration.scope).host;

@@ -62,8 +62,13 @@ function read(event: DeclarativePush): Message {
 }
 
 async function pushed(m: Message): Promise<void> {
-  const shown = m.silent ? Promise.resolve() : show(m);
-  await Promise.all([shown.then(() => reported(m, "delivered")), badge(m.badge), tell({ peal: "push", message: m })]);
+  const [shown] = await Promise.allSettled([m.silent ? undefined : show(m)]);
+  await Promise.all([
+    badge(m.badge),
+    tell({ peal: "push", message: m }),
+    shown.status === "fulfilled" ? reported(m, "delivered") : undefined, // what nobody can see was not delivered
+  ]);
+  if (shown.status === "rejected") throw shown.reason;
 }
 
 async function show(m: Message): Promise<void> {
