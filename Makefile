@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md. CI runs the same: most targets are steps of .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz docs emulate demo bench bench-rivals ci hooks
+.PHONY: help build test race lint fuzz docs web emulate demo bench bench-rivals ci hooks
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,9 @@ fuzz: ## Run each fuzz target, for FUZZ_TIME (default 30s)
 docs: ## Write docs/config.md anew, and check the docs
 	go generate ./internal/config
 	go test -count=1 ./test/docs
+
+web: ## Build the module for browsers, web/client (needs Node and npm)
+	cd web/client && npm ci && npm run build
 
 emulate: ## Run the emulated WhatsApp provider alone
 	go run ./cmd/peal emulate wasender

@@ -68,7 +68,7 @@ func start(t *testing.T) *chromium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := os.MkdirTemp("", "peal-browser")
+	profile, err := os.MkdirTemp("", "peal-browser") //nolint:usetesting // a child that still writes as it ends would fail the test
 	if err != nil {
 		t.Fatal(err)
 	}
