@@ -65,7 +65,8 @@ func (s *Server) health() {
 
 func (s *Server) docs() {
 	s.mux.Handle("GET /docs", s.cfg.Docs)
-	s.mux.Handle("GET /client/{file}", s.cfg.Client)
+	s.mux.Handle("GET /client/peal.js", s.cfg.Client)
+	s.mux.Handle("GET /client/peal-sw.js", s.cfg.Client)
 	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 }
 
