@@ -171,6 +171,11 @@ func testSubscriptionChange(t *testing.T, w *world) {
 func testUnsubscribe(t *testing.T, w *world) {
 	t.Helper()
 	page, r := w.subscribed(t)
+	w.down.Store(true)
+	if err := page.try(t, `peal.unsubscribe()`, nil); err == nil {
+		t.Error("while Peal is away it does not fail")
+	}
+	w.down.Store(false)
 	page.eval(t, `peal.unsubscribe()`, nil)
 	page.eval(t, `peal.unsubscribe()`, nil) // twice is once
 	var after registration

@@ -284,7 +284,6 @@
     const sync = event;
     if (sync.tag === syncTag) sync.waitUntil(flush().then(later));
   });
-  self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
   function read(event) {
     const base = self.registration.scope;
     if (event.data) return parse(event.data.text(), base);

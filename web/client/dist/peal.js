@@ -243,7 +243,10 @@ var Peal = class _Peal {
     if (!_Peal.supported) return unsupported();
     return this.#next(() => this.#register());
   }
-  /** Ends the subscription, and has Peal forget this device; such as when the user logs out. */
+  /**
+   * Ends the subscription, and has Peal forget this device; such as when the user logs out. When Peal cannot be reached it
+   * fails, and can be called again; nothing is shown here any more in any case.
+   */
   async unsubscribe() {
     if (!_Peal.supported) return;
     return this.#next(async () => {
@@ -252,11 +255,13 @@ var Peal = class _Peal {
       await (await worker?.pushManager.getSubscription())?.unsubscribe();
       await save({ wanted: false, subscription: void 0, vapid: void 0 });
       if (!user) return;
+      await flush();
       try {
         await this.#call("DELETE", devicePath(user, installation));
       } catch (e) {
         if (!(e instanceof PealError && e.status === 404)) throw e;
       }
+      await save({ user: void 0, token: void 0 });
     });
   }
   /** Has a function told of pushes and clicks while the page is open. Gives a function that ends it. */

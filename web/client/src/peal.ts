@@ -82,7 +82,10 @@ export class Peal {
     return this.#next(() => this.#register());
   }
 
-  /** Ends the subscription, and has Peal forget this device; such as when the user logs out. */
+  /**
+   * Ends the subscription, and has Peal forget this device; such as when the user logs out. When Peal cannot be reached it
+   * fails, and can be called again; nothing is shown here any more in any case.
+   */
   async unsubscribe(): Promise<void> {
     if (!Peal.supported) return;
     return this.#next(async () => {
@@ -91,11 +94,13 @@ export class Peal {
       await (await worker?.pushManager.getSubscription())?.unsubscribe();
       await save({ wanted: false, subscription: undefined, vapid: undefined });
       if (!user) return;
+      await flush(); // what was seen until now is that user's
       try {
         await this.#call("DELETE", devicePath(user, installation));
       } catch (e) {
         if (!(e instanceof PealError && e.status === 404)) throw e; // forgotten already
       }
+      await save({ user: undefined, token: undefined });
     });
   }
 

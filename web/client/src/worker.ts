@@ -50,9 +50,6 @@ self.addEventListener("sync", (event) => {
   if (sync.tag === syncTag) sync.waitUntil(flush().then(later));
 });
 
-// Pages that were open before need not be loaded anew to be told of pushes.
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
-
 function read(event: DeclarativePush): Message {
   const base = self.registration.scope;
   if (event.data) return parse(event.data.text(), base);

@@ -46,7 +46,10 @@ export declare class Peal {
      * before the first subscribe.
      */
     register(): Promise<Registration>;
-    /** Ends the subscription, and has Peal forget this device; such as when the user logs out. */
+    /**
+     * Ends the subscription, and has Peal forget this device; such as when the user logs out. When Peal cannot be reached it
+     * fails, and can be called again; nothing is shown here any more in any case.
+     */
     unsubscribe(): Promise<void>;
     /** Has a function told of pushes and clicks while the page is open. Gives a function that ends it. */
     onMessage(listener: (event: PealEvent) => void): () => void;
