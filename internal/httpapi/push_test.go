@@ -106,7 +106,7 @@ func open(t *testing.T) *office {
 			Planner: &route.Planner{Integrations: d, Users: s, Devices: s}, Records: s, Jobs: noJobs{}, Metrics: metrics.New(),
 		}),
 		Log: log, Deliveries: s, Tenants: s, Keys: s, Users: s, Devices: s, Uncertain: s, Integrations: service, Metrics: metrics.New(),
-		Docs: http.NotFoundHandler(), OperatorKey: operator, PublicURL: func() string { return "http://peal" },
+		Docs: http.NotFoundHandler(), Client: http.NotFoundHandler(), OperatorKey: operator, PublicURL: func() string { return "http://peal" },
 	})}
 	if err := s.CreateTenant(t.Context(), peal.Tenant{ID: "a", Name: "a", CreatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
