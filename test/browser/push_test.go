@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"peal/api"
+	"peal/emulator/webpush"
 )
 
 // registration is what subscribe and register tell the app.
@@ -37,6 +38,32 @@ func (w *world) deliver(t *testing.T, page *target, text string) {
 	}, nil)
 }
 
+// send sends a push to the user. It gives the delivery's id, and what the browser behind the push service has decrypted.
+func (w *world) send(t *testing.T, content api.Push) (id, text string) {
+	t.Helper()
+	sent, err := w.peal.Send(t.Context(), api.NotificationRequest{
+		Recipient: api.Recipient{UserID: w.user}, Content: api.Content{Push: &content},
+	})
+	if err != nil || len(sent.Deliveries) != 1 {
+		t.Fatalf("%+v, %v; want one delivery", sent, err)
+	}
+	id = sent.Deliveries[0].ID
+	w.reaches(t, id, "sent")
+	came := w.pushes.Messages(webpush.Query{Contains: id})
+	if len(came) != 1 || came[0].Shown == nil {
+		t.Fatalf("the push service has %+v", came)
+	}
+	return id, came[0].Text
+}
+
+// push sends a push, and hands it to the worker.
+func (w *world) push(t *testing.T, page *target, content api.Push) (id string) {
+	t.Helper()
+	id, text := w.send(t, content)
+	w.deliver(t, page, text)
+	return id
+}
+
 // registration is what DevTools calls the app's service worker.
 func (w *world) registration(t *testing.T, page *target) (id string) {
 	t.Helper()
@@ -57,10 +84,8 @@ func (w *world) registration(t *testing.T, page *target) (id string) {
 	return id
 }
 
-// text is a push in its shortest form.
-func text(delivery string) string {
-	return `{"notification":{"title":"Your order","data":{"peal":{"delivery_id":"` + delivery + `"}}}}`
-}
+// short is a push as short as can be.
+func short() api.Push { return api.Push{Title: "Your order"} }
 
 // came waits until the page was told of so many pushes; by then they are shown. To ask the browser again and again what it
 // shows is no way to wait: it forgets what it was about to show.
@@ -157,20 +182,22 @@ func testPush(t *testing.T, w *world) {
 	page.eval(t, `({ locale: navigator.language, zone: Intl.DateTimeFormat().resolvedOptions().timeZone })`, &browser)
 	d := devices.Devices[0]
 	if d.ID != r.InstallationID || d.Kind != "webpush" || d.AppID != w.app || d.Platform != "web" || d.AppVersion != "1.2" || d.Permission != "granted" ||
-		d.State != "active" || d.Locale != browser.Locale || d.TimeZone != browser.Zone || d.AddressHint != "push.example.com" {
+		d.State != "active" || d.Locale != browser.Locale || d.TimeZone != browser.Zone || d.AddressHint == "" {
 		t.Errorf("the device is %+v; the browser %+v", d, browser)
 	}
 
-	id := w.accepted(t, r.InstallationID)
-	w.deliver(t, page, `{"web_push":8030,"notification":{"title":"Your order","body":"It is on its way","navigate":"`+w.app+`/orders/17","lang":"en","tag":"order-17",
-		"data":{"peal":{"delivery_id":"`+id+`"},"order":"17"},"actions":[{"action":"track","title":"Track it","navigate":"/track/17"}]},"app_badge":3,"mutable":true}`)
+	badge := 3
+	id := w.push(t, page, api.Push{
+		Title: "Your order", Body: "It is on its way", Link: "https://shop.example/orders/17", CollapseKey: "order-17", Badge: &badge,
+		Data: map[string]string{"order": "17"}, Actions: []api.PushAction{{ID: "track", Title: "Track it", Link: "https://shop.example/track/17"}},
+	})
 	w.reaches(t, id, "delivered")
 	all := page.shown(t)
-	if len(all) != 1 || all[0].Title != "Your order" || all[0].Body != "It is on its way" || all[0].Tag != "order-17" || all[0].Lang != "en" ||
+	if len(all) != 1 || all[0].Title != "Your order" || all[0].Body != "It is on its way" || all[0].Tag != "order-17" ||
 		len(all[0].Actions) != 1 || all[0].Actions[0].Action != "track" || all[0].Actions[0].Title != "Track it" {
 		t.Errorf("shown: %+v", all)
 	}
-	if opened := w.dispatch(t, "notificationclick", ""); !slices.Equal(opened, []string{w.app + "/orders/17"}) {
+	if opened := w.dispatch(t, "notificationclick", ""); !slices.Equal(opened, []string{"https://shop.example/orders/17"}) {
 		t.Errorf("the click has opened %v", opened)
 	}
 	w.reaches(t, id, "read")
@@ -196,21 +223,17 @@ func testPush(t *testing.T, w *world) {
 // testButtons: a button is reported by its name, and opens its own link; what is dismissed was delivered.
 func testButtons(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	id := w.accepted(t, r.InstallationID)
-	push := func(id string) string {
-		return `{"notification":{"title":"Your order","data":{"peal":{"delivery_id":"` + id + `"}},"actions":[{"action":"track","title":"Track it","navigate":"/track/17"}]}}`
-	}
-	w.deliver(t, page, push(id))
+	page, _ := w.subscribed(t)
+	content := api.Push{Title: "Your order", Actions: []api.PushAction{{ID: "track", Title: "Track it", Link: "https://shop.example/track/17"}}}
+	id := w.push(t, page, content)
 	w.reaches(t, id, "delivered")
-	if opened := w.dispatch(t, "notificationclick", "track"); !slices.Equal(opened, []string{w.app + "/track/17"}) {
+	if opened := w.dispatch(t, "notificationclick", "track"); !slices.Equal(opened, []string{"https://shop.example/track/17"}) {
 		t.Errorf("the button has opened %v", opened)
 	}
 	if timeline := w.reaches(t, id, "read"); !reported(timeline, "action:track") {
 		t.Errorf("the button is not in the timeline: %+v", timeline)
 	}
-	other := w.accepted(t, r.InstallationID)
-	w.deliver(t, page, push(other))
+	other := w.push(t, page, content)
 	w.reaches(t, other, "delivered")
 	if opened := w.dispatch(t, "notificationclose", ""); len(opened) != 0 {
 		t.Errorf("what was dismissed has opened %v", opened)

@@ -10,22 +10,21 @@ import (
 // testOutage: what cannot be reported waits, and goes out with the next report, or at the next start of the app.
 func testOutage(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	first, second, third := w.accepted(t, r.InstallationID), w.accepted(t, r.InstallationID), w.accepted(t, r.InstallationID)
+	page, _ := w.subscribed(t)
 	w.down.Store(true)
-	w.deliver(t, page, text(first))
+	first := w.push(t, page, short())
 	w.came(t, page, 1)
 	w.waits(t, page, 1)
 	w.dispatch(t, "notificationclick", "")
 	w.waits(t, page, 2)
 	w.down.Store(false)
-	w.deliver(t, page, text(second))
+	second := w.push(t, page, short())
 	w.reaches(t, second, "delivered")
 	w.reaches(t, first, "read")
 	w.waits(t, page, 0)
 
 	w.down.Store(true)
-	w.deliver(t, page, text(third))
+	third := w.push(t, page, short())
 	w.waits(t, page, 1)
 	w.down.Store(false)
 	page.eval(t, `peal.register()`, nil)
@@ -36,10 +35,9 @@ func testOutage(t *testing.T, w *world) {
 // testSync: when the browser is back on the net it reports what waits, without a page and without another push.
 func testSync(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	id := w.accepted(t, r.InstallationID)
+	page, _ := w.subscribed(t)
 	w.down.Store(true)
-	w.deliver(t, page, text(id))
+	id := w.push(t, page, short())
 	w.waits(t, page, 1)
 	w.down.Store(false)
 	page.must(t, page.session, "ServiceWorker.dispatchSyncEvent", map[string]any{
@@ -52,14 +50,13 @@ func testSync(t *testing.T, w *world) {
 // testStaleToken: a worker whose token has expired has an open page get a new one, and reports with that.
 func testStaleToken(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
+	page, _ := w.subscribed(t)
 	w.stale.Store(true)
 	if err := page.try(t, `peal.register()`, nil); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("with a token that has expired, and no better one: %v", err)
 	}
 	w.stale.Store(false)
-	id := w.accepted(t, r.InstallationID)
-	w.deliver(t, page, text(id))
+	id := w.push(t, page, short())
 	w.reaches(t, id, "delivered")
 	w.waits(t, page, 0)
 }
@@ -67,15 +64,14 @@ func testStaleToken(t *testing.T, w *world) {
 // testUnreportable: what Peal does not take is not tried for ever, and does not keep back what it takes.
 func testUnreportable(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	id := w.accepted(t, r.InstallationID)
+	page, _ := w.subscribed(t)
 	w.down.Store(true)
-	w.deliver(t, page, text("not-one-of-ours"))
+	w.deliver(t, page, `{"notification":{"title":"Not one of ours","data":{"peal":{"delivery_id":"x"}}}}`)
 	w.came(t, page, 1)
 	w.dispatch(t, "notificationclick", strings.Repeat("x", 65)) // longer than a button's id may be: the whole request is refused
 	w.waits(t, page, 2)
 	w.down.Store(false)
-	w.deliver(t, page, text(id))
+	id := w.push(t, page, short())
 	w.reaches(t, id, "delivered")
 	w.waits(t, page, 0)
 }
@@ -83,8 +79,7 @@ func testUnreportable(t *testing.T, w *world) {
 // testBound: a browser that cannot report for long keeps the latest 500 receipts.
 func testBound(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	id := w.accepted(t, r.InstallationID)
+	page, _ := w.subscribed(t)
 	page.eval(t, `new Promise((resolve, reject) => {
 		const open = indexedDB.open("peal");
 		open.onsuccess = () => {
@@ -96,7 +91,7 @@ func testBound(t *testing.T, w *world) {
 	})`, nil)
 	w.waits(t, page, 500)
 	w.down.Store(true)
-	w.deliver(t, page, text(id))
+	id := w.push(t, page, short())
 	w.came(t, page, 1)
 	w.waits(t, page, 500)
 	w.down.Store(false)
@@ -130,7 +125,7 @@ func testKeyChanged(t *testing.T, w *world) {
 	page, before := w.subscribed(t)
 	var old, renewed string
 	page.eval(t, `known().json.endpoint`, &old)
-	w.vapid.Store(new(vapidKey(t)))
+	w.connect(t, "shop", api.Settings{Apps: []string{w.app}})
 	page.visit(t, w.app+"/?again")
 	var r registration
 	page.eval(t, `peal.register()`, &r)
@@ -232,9 +227,8 @@ func testBeforeSubscribe(t *testing.T, w *world) {
 // testSilent: nothing is shown of a silent push; the page is told, and it is reported as delivered.
 func testSilent(t *testing.T, w *world) {
 	t.Helper()
-	page, r := w.subscribed(t)
-	id := w.accepted(t, r.InstallationID)
-	w.deliver(t, page, `{"data":{"peal":{"delivery_id":"`+id+`","silent":true},"sync":"cart"}}`)
+	page, _ := w.subscribed(t)
+	id := w.push(t, page, api.Push{Silent: true, Data: map[string]string{"sync": "cart"}})
 	w.reaches(t, id, "delivered")
 	w.came(t, page, 1)
 	told := false

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,9 +21,6 @@ import (
 	"peal/emulator/webpush"
 	"peal/internal/app"
 	"peal/internal/config"
-	"peal/internal/peal"
-	"peal/internal/pipeline"
-	"peal/internal/store"
 	"peal/internal/usertoken"
 )
 
@@ -35,13 +30,12 @@ const operatorKey = "operator-key-of-the-tests-0123456789"
 type world struct {
 	cfg     config.Config
 	peal    *client.Client // with an admin key
-	holder  string         // integration that deliveries are of
 	userKey *api.UserKey
 	pushes  *webpush.Server
+	vapid   atomic.Pointer[string] // what the browser subscribed with last
 
 	front string      // where browsers reach Peal
 	down  atomic.Bool // they do not
-	vapid atomic.Pointer[string]
 
 	app     string      // the app's origin
 	user    string      // who is logged in there
@@ -55,10 +49,11 @@ func setup(t *testing.T, browser *chromium) *world {
 	t.Helper()
 	w := &world{browser: browser, user: "raju"}
 	w.serve(t)
-	w.vapid.Store(new(vapidKey(t)))
 	w.pushes = webpush.New(webpush.Options{})
 	t.Cleanup(w.pushes.Close)
-	if err := w.pushes.SetOrigin("https://push.example.com"); err != nil {
+	pushes := httptest.NewServer(w.pushes)
+	t.Cleanup(pushes.Close)
+	if err := w.pushes.SetOrigin(pushes.URL); err != nil {
 		t.Fatal(err)
 	}
 	site := httptest.NewServer(w.site())
@@ -86,6 +81,7 @@ func (w *world) serve(t *testing.T) {
 	w.cfg = config.Default()
 	w.cfg.Listen, w.cfg.Data = "127.0.0.1:0", t.TempDir()
 	w.cfg.MasterKey, w.cfg.OperatorKey = config.Secret(base64.StdEncoding.EncodeToString(key)), operatorKey
+	w.cfg.AllowPrivateNetworks = []string{"127.0.0.1/32"} // the push service
 	if err := w.cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -103,11 +99,6 @@ func (w *world) serve(t *testing.T) {
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.down.Load() {
 			panic(http.ErrAbortHandler)
-		}
-		if r.Method == http.MethodGet && r.URL.Path == "/v1/client" {
-			rw.Header().Set("Access-Control-Allow-Origin", "*")
-			_ = json.NewEncoder(rw).Encode(api.ClientConfig{UserID: w.user, WebPush: []api.WebPushConfig{{PublicKey: *w.vapid.Load()}}})
-			return
 		}
 		proxy.ServeHTTP(rw, r)
 	}))
@@ -133,14 +124,19 @@ func (w *world) tenant(t *testing.T, base string) {
 	if w.peal, err = client.New(base, k.Secret); err != nil {
 		t.Fatal(err)
 	}
-	in, err := w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
-		Name: "wa", Kind: "wasender", Credentials: map[string]string{"api_key": "k12345678901234567890", "webhook_secret": "s12345678901234567890"},
-	})
-	if err != nil {
+	w.connect(t, "browsers", api.Settings{})
+	if w.userKey, err = w.peal.CreateUserKey(t.Context(), api.UserKeyRequest{Name: "app", Algorithm: usertoken.HS256}); err != nil {
 		t.Fatal(err)
 	}
-	w.holder = in.ID
-	if w.userKey, err = w.peal.CreateUserKey(t.Context(), api.UserKeyRequest{Name: "app", Algorithm: usertoken.HS256}); err != nil {
+}
+
+// connect makes an integration of kind webpush, with a VAPID key of its own.
+func (w *world) connect(t *testing.T, name string, settings api.Settings) {
+	t.Helper()
+	_, err := w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
+		Name: name, Kind: "webpush", Credentials: map[string]string{"subject": "mailto:ops@example.com"}, Settings: settings,
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -166,6 +162,7 @@ func (w *world) site() http.Handler {
 		_, _ = io.WriteString(rw, token)
 	})
 	mux.HandleFunc("GET /subscribe", func(rw http.ResponseWriter, r *http.Request) { // what the vendor's push service does
+		w.vapid.Store(new(r.FormValue("key")))
 		sub, err := w.pushes.Subscribe(r.FormValue("key"))
 		if err != nil {
 			http.Error(rw, err.Error(), http.StatusBadRequest)
@@ -208,41 +205,3 @@ var page = template.Must(template.New("").Parse(`<!doctype html><title>Shop</tit
   peal.onMessage((event) => told.push(event));
   window.ready = true;
 </script>`))
-
-// vapidKey makes the public key of an application server.
-func vapidKey(t *testing.T) string {
-	t.Helper()
-	key, err := ecdh.P256().GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes())
-}
-
-// accepted writes a push delivery to a device into the records, as accept would, and gives its id.
-func (w *world) accepted(t *testing.T, device string) string {
-	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(w.cfg.Data, "peal.db"), NodeID: "tests"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	n := peal.Notification{TenantID: "acme", ID: peal.NewID(), UserID: w.user, SendAt: now.Add(time.Hour), CreatedAt: now}
-	id, err := peal.DeliveryID(n.ID, w.holder, device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Accept(t.Context(), []pipeline.Submission{{Notification: n, Deliveries: []peal.Delivery{{
-		TenantID: "acme", ID: id, NotificationID: n.ID, IntegrationID: w.holder, Channel: peal.ChannelPush, Recipient: device,
-		UserID: w.user, Payload: json.RawMessage(`{"text":"hi"}`), Status: peal.Queued, CreatedAt: now, UpdatedAt: now, DueAt: now.Add(time.Hour),
-	}}, Answer: []byte(`{}`)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
