@@ -49,18 +49,18 @@ type RecipientLimit struct {
 
 // Integration is what GET tells of one; credentials are never part of it.
 type Integration struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Kind        string    `json:"kind"`
-	Channel     string    `json:"channel"`
-	Settings    Settings  `json:"settings"`
-	Credentials []string  `json:"credentials" doc:"Names of those that are set"`
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Kind        string            `json:"kind"`
+	Channel     string            `json:"channel"`
+	Settings    Settings          `json:"settings"`
+	Credentials []string          `json:"credentials" doc:"Names of those that are set"`
 	Public      map[string]string `json:"public,omitempty" doc:"What its clients have to know, such as webpush's vapid_public_key"`
-	WebhookURL  string    `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
-	Paused      *Pause    `json:"paused,omitempty"`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
-	Uncertain   int64     `json:"uncertain,omitempty" doc:"Deliveries whose outcome is unknown; only where one integration is asked for"`
+	WebhookURL  string            `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
+	Paused      *Pause            `json:"paused,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	Uncertain   int64             `json:"uncertain,omitempty" doc:"Deliveries whose outcome is unknown; only where one integration is asked for"`
 }
 
 // Pause says why an integration does not send.

@@ -229,7 +229,7 @@ func TestOnlyTheRecipientWaits(t *testing.T) {
 	waits := func(d peal.Delivery) {
 		b.eventually("it waits", func() bool {
 			got := b.delivery(d.ID)
-			return got.Status == peal.Queued && got.DueAt.Sub(time.Now()) > 50*time.Minute && got.Attempts == 0
+			return got.Status == peal.Queued && time.Until(got.DueAt) > 50*time.Minute && got.Attempts == 0
 		})
 	}
 	waits(first)
