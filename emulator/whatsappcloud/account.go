@@ -63,7 +63,6 @@ type account struct {
 	Account
 	catalogue []*Template
 	outside   map[string][]int64 // user key to the times of business-initiated sends
-	verified  bool
 }
 
 type number struct {

@@ -16,6 +16,7 @@ type target struct {
 	read   bool
 	fail   *refusal // of a fault, by webhook or both
 	silent bool     // of a fault: no status is played
+	twice  bool     // of a fault: the message is taken twice
 }
 
 // peek looks into a body; broken JSON has no recipient to match.

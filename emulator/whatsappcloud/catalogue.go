@@ -43,6 +43,9 @@ func page[T any](s *Server, req *request, items []T, most int) ([]T, object, *re
 	link := func(name, at string) string {
 		u := *req.URL
 		u.Scheme, u.Host = "http", req.Host
+		if req.TLS != nil {
+			u.Scheme = "https"
+		}
 		q := u.Query()
 		q.Del("after")
 		q.Del("before")

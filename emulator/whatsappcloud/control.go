@@ -59,6 +59,7 @@ func controlRoutes() []controlRoute {
 		{"POST", "preference", (*Server).controlPreference},
 		{"POST", "verify", (*Server).controlVerify},
 		{"POST", "webhook", (*Server).controlWebhook},
+		{"POST", "hold", (*Server).controlHold},
 	}
 }
 
@@ -156,8 +157,8 @@ func (s *Server) controlIdle(req *request) (any, error) {
 	return object{"idle": true}, nil
 }
 
-func (req *request) query(more ...string) (Query, url.Values, error) {
-	v, err := req.params(append([]string{"number", "to", "contains"}, more...)...)
+func (r *request) query(more ...string) (Query, url.Values, error) {
+	v, err := r.params(append([]string{"number", "to", "contains"}, more...)...)
 	if err != nil {
 		return Query{}, nil, err
 	}

@@ -115,6 +115,7 @@ type scriptJSON struct {
 	Seed            uint64     `json:"seed,omitempty"`
 	DropChance      float64    `json:"drop_chance,omitempty"`
 	DuplicateChance float64    `json:"duplicate_chance,omitempty"`
+	Bare            bool       `json:"bare,omitempty"`
 }
 
 func (s *Server) controlScript(req *request) (any, error) {
@@ -123,7 +124,7 @@ func (s *Server) controlScript(req *request) (any, error) {
 		return nil, err
 	}
 	sc := s.Script(query.Get("to"))
-	out := scriptJSON{Steps: []stepJSON{}, Order: sc.Order, Seed: sc.Seed, DropChance: sc.DropChance, DuplicateChance: sc.DuplicateChance}
+	out := scriptJSON{Steps: []stepJSON{}, Order: sc.Order, Seed: sc.Seed, DropChance: sc.DropChance, DuplicateChance: sc.DuplicateChance, Bare: sc.Bare}
 	for _, st := range sc.Steps {
 		out.Steps = append(out.Steps, stepJSON{st.Status, st.Code, duration(st.Delay), st.Times, st.Drop, st.BeforeAnswer})
 	}
@@ -139,7 +140,7 @@ func (s *Server) controlSetScript(req *request) (any, error) {
 	if err := req.decode(&in, true); err != nil {
 		return nil, err
 	}
-	sc := Script{Order: in.Order, Seed: in.Seed, DropChance: in.DropChance, DuplicateChance: in.DuplicateChance}
+	sc := Script{Order: in.Order, Seed: in.Seed, DropChance: in.DropChance, DuplicateChance: in.DuplicateChance, Bare: in.Bare}
 	for _, st := range in.Steps {
 		sc.Steps = append(sc.Steps, Step{st.Status, st.Code, time.Duration(st.Delay), st.Times, st.Drop, st.BeforeAnswer})
 	}

@@ -160,6 +160,17 @@ func (s *Server) controlVerify(req *request) (any, error) {
 	return object{"verified": true}, s.Verify(req.Context(), in.Account)
 }
 
+func (s *Server) controlHold(req *request) (any, error) {
+	var in struct {
+		Hold bool `json:"hold"`
+	}
+	if err := req.decode(&in, true); err != nil {
+		return nil, err
+	}
+	s.HoldWebhooks(in.Hold)
+	return in, nil
+}
+
 func (s *Server) controlWebhook(req *request) (any, error) {
 	var in struct {
 		Account string         `json:"account"`

@@ -31,6 +31,9 @@ func Sign(secret string, body []byte) string {
 // deliver posts once. When that fails, the further tries are tasks of their
 // own, so that the posts behind are not held up: they come out of order.
 func (s *Server) deliver(ctx context.Context, d *delivery) {
+	if s.outbox.keep(d) {
+		return
+	}
 	p := s.player
 	d.tries++
 	err := p.post(ctx, d)

@@ -76,5 +76,6 @@
 //	POST   /_emulator/inbound                   {"from":"16505551234","text":"STOP"}
 //	POST   /_emulator/preference                {"user":"16505551234","value":"stop"}
 //	POST   /_emulator/verify                    {"account":"..."}   the handshake against the webhook URL
+//	POST   /_emulator/hold                      {"hold":true} keeps webhooks back, {"hold":false} lets all go
 //	POST   /_emulator/webhook                   {"account":"...","field":"...","value":{...}} or {"raw":"..."}
 package whatsappcloud

@@ -40,8 +40,11 @@ const (
 	FaultWrongJSON FaultKind = "wrong_json"
 	// FaultEmpty takes the message and answers 200 without a body.
 	FaultEmpty FaultKind = "empty"
-	// FaultNoPush takes the message, answers as usual, and plays no status.
-	FaultNoPush FaultKind = "no_status"
+	// FaultNoStatus takes the message, answers as usual, and plays no status.
+	FaultNoStatus FaultKind = "no_status"
+	// FaultTwice takes the message twice, with two ids, and tells the second: a
+	// front that sends again by itself.
+	FaultTwice FaultKind = "twice"
 	// FaultHeld answers 200 with message_status held_for_quality_assessment.
 	FaultHeld FaultKind = "held"
 )
@@ -124,7 +127,8 @@ func (f *Fault) normalise() {
 
 func faultKinds() []FaultKind {
 	return []FaultKind{
-		FaultError, FaultStatus, FaultHTML, FaultDelay, FaultHold, FaultDropBefore, FaultDropAfter, FaultWrongJSON, FaultEmpty, FaultNoPush, FaultHeld,
+		FaultError, FaultStatus, FaultHTML, FaultDelay, FaultHold, FaultDropBefore, FaultDropAfter, FaultWrongJSON, FaultEmpty, FaultNoStatus, FaultTwice,
+		FaultHeld,
 	}
 }
 
@@ -148,7 +152,7 @@ func (f *Fault) validate() error {
 		return fmt.Errorf("code, via, details: not with kind %q", f.Kind)
 	case !slices.Contains([]Via{ViaDefault, ViaAnswer, ViaWebhook, ViaBoth}, f.Via):
 		return fmt.Errorf("via: %q is none of answer, webhook, both", f.Via)
-	case f.TakeFirst && (f.Kind == FaultDropBefore || f.Kind == FaultError || f.Kind == FaultNoPush):
+	case f.TakeFirst && (f.Kind == FaultDropBefore || f.Kind == FaultError || f.Kind == FaultNoStatus || f.Kind == FaultTwice):
 		return fmt.Errorf("take_first: not with kind %q", f.Kind)
 	case f.Delay < 0 || f.Delay > maxFaultDelay:
 		return fmt.Errorf("delay: must be 0 to %s", maxFaultDelay)

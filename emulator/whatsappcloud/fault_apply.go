@@ -98,8 +98,10 @@ func (s *Server) faultBefore(req *request, a *activeFault) (rep reply, ended boo
 			rep.header["Retry-After"] = a.RetryAfter
 		}
 		return rep, true
-	case FaultNoPush:
+	case FaultNoStatus:
 		req.target.silent = true
+	case FaultTwice:
+		req.target.twice = true
 	default:
 	}
 	return reply{}, false

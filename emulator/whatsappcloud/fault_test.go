@@ -56,7 +56,7 @@ func TestConnectionFaults(t *testing.T) {
 	}
 	b.idle()
 	before := len(b.recv.hooks())
-	b.fault(whatsappcloud.Fault{Kind: whatsappcloud.FaultNoPush})
+	b.fault(whatsappcloud.Fault{Kind: whatsappcloud.FaultNoStatus})
 	b.send(hello, 200)
 	b.idle()
 	if len(b.recv.hooks()) != before {

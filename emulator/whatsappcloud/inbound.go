@@ -66,7 +66,7 @@ func (s *Server) PlayInbound(in Inbound) (string, error) {
 		return "", err
 	}
 	var ch change
-	err = s.withUser(n.acc.ID, in.From, func(a *acct, u *user) error {
+	err = s.withUser(n.acc.ID, in.From, func(_ *account, u *user) error {
 		now := s.opt.Clock()
 		if in.ID == "" {
 			s.serial++
@@ -203,7 +203,7 @@ func (s *Server) PlaySystem(numberID, from, kind, newPhone string) error {
 		return err
 	}
 	var content object
-	err = s.withUser(n.acc.ID, from, func(a *acct, u *user) error {
+	err = s.withUser(n.acc.ID, from, func(a *account, u *user) error {
 		now := s.user(a.ID, plainPhone(newPhone))
 		body := fmt.Sprintf("User %s changed from %s to %s", u.Name, u.Phone, now.Phone)
 		content = object{"type": kind, "body": body, "user_id": now.UserID}

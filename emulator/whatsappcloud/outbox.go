@@ -34,12 +34,46 @@ type outbox struct {
 	waiting map[string][]change // by account
 	bytes   map[string]int
 	timer   map[string]bool // a flush is queued
+	hold    bool
+	held    []*delivery
+}
+
+// keep takes a post while webhooks are held.
+func (o *outbox) keep(d *delivery) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.hold {
+		o.held = append(o.held, d)
+	}
+	return o.hold
+}
+
+// HoldWebhooks keeps every webhook back from now on, as when Meta's queue
+// stands still; Idle does not wait for those. With false all of them go out at
+// once, old ones with their old timestamps.
+func (s *Server) HoldWebhooks(hold bool) {
+	o := &s.outbox
+	o.mu.Lock()
+	o.hold = hold
+	var flood []*delivery
+	if !hold {
+		flood, o.held = o.held, nil
+	}
+	o.mu.Unlock()
+	for _, d := range flood {
+		d.first = time.Now()
+		s.player.add(&task{due: d.first, run: func(ctx context.Context) time.Time {
+			s.deliver(ctx, d)
+			return time.Time{}
+		}})
+	}
 }
 
 func (o *outbox) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.waiting, o.bytes, o.timer = nil, nil, nil
+	o.hold, o.held = false, nil
 }
 
 func (o *outbox) take(account string) []change {
@@ -190,7 +224,7 @@ func metaJSON(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil { // only our own types and checked raw JSON come here
+	if err := enc.Encode(v); err != nil { // only our own types and checked raw JSON come here
 		return []byte("{}")
 	}
 	return escape(bytes.TrimSpace(b.Bytes()))

@@ -71,7 +71,7 @@ func (s *Server) playStatus(ctx context.Context, m *Message, p planned, now bool
 	}
 	s.mu.Lock()
 	ch := change{field: "messages", number: n, kind: "statuses", item: s.statusItem(m, u, p), msg: m, at: at}
-	if p.status != StatusFailed {
+	if p.status != StatusFailed && !p.bare {
 		ch.contacts = []any{u.contact(m.To == u.Phone, p.status != StatusSent)}
 	}
 	s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Server) statusItem(m *Message, u *user, p planned) object {
 	if phone := u.shown(byPhone); phone != "" {
 		o["recipient_id"] = phone
 	}
-	if p.status != StatusFailed || !byPhone {
+	if !p.bare && p.status != StatusFailed || !byPhone {
 		o["recipient_user_id"] = u.UserID
 	}
 	if m.Callback != "" {

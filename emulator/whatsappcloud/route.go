@@ -63,8 +63,8 @@ func (s *Server) locate(req *request) (handler, *refusal) {
 	req.version = first
 	if refused := s.checkVersion(req); refused != nil {
 		// The route is known all the same, for counts.
-		if strings.HasSuffix(rest, "/messages") {
-			req.route, req.id = routeSend, strings.TrimSuffix(rest, "/messages")
+		if id, ok := strings.CutSuffix(rest, "/messages"); ok {
+			req.route, req.id = routeSend, id
 		}
 		return nil, refused
 	}

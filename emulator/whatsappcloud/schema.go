@@ -3,6 +3,7 @@ package whatsappcloud
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -180,9 +181,7 @@ func list(least, most int, item *rule) *rule {
 // mediaRule is id or link, one of them, and more.
 func mediaRule(more fieldsOf) *rule {
 	fields := fieldsOf{"id": text(0), "link": {kind: "string", least: 1, url: true}}
-	for k, v := range more {
-		fields[k] = v
-	}
+	maps.Copy(fields, more)
 	r := obj(fields)
 	r.also = func(path string, v any) *problem {
 		m, _ := v.(map[string]any)

@@ -29,6 +29,9 @@ type Script struct {
 	DropChance float64
 	// DuplicateChance of each status being posted twice.
 	DuplicateChance float64
+	// Bare leaves everything out that a receiver can do without: contacts,
+	// pricing, user ids. Older webhooks look like this.
+	Bare bool
 }
 
 // Step is one status of a script.
@@ -119,6 +122,7 @@ type planned struct {
 	drop   bool
 	// priced: Meta puts pricing into sent and one of delivered and read.
 	priced bool
+	bare   bool
 }
 
 // plan works the script out for one message. The first early ones come before
@@ -147,6 +151,9 @@ func (s *Server) plan(sc *Script, serial uint64, fail *refusal) (events []planne
 		}
 		if (st.Status == StatusDelivered || st.Status == StatusRead) && !got {
 			p.priced, got = true, true
+		}
+		if p.bare = sc.Bare; p.bare {
+			p.priced = false
 		}
 		times := max(1, st.Times)
 		if sc.DuplicateChance > 0 && rng.Float64() < sc.DuplicateChance {

@@ -33,6 +33,12 @@ func (s *Server) messages(req *request) reply {
 	if !req.target.silent {
 		s.play(m)
 	}
+	if req.target.twice {
+		if again, refused := s.take(req, &e); refused == nil {
+			s.play(again)
+			m = again
+		}
+	}
 	rep := jsonReply(http.StatusOK, sendAnswer(m, &e, b))
 	rep.msgID = m.ID
 	return rep
@@ -169,7 +175,7 @@ func (s *Server) content(n *number, u *user, m *Message, e *envelope, now int64)
 		return s.refuse(131048, "")
 	}
 	if e.kind == "template" {
-		if r := s.checkTemplate(n.acc, u, m, e); r != nil {
+		if r := s.checkTemplate(n.acc, m, e); r != nil {
 			return r
 		}
 	}

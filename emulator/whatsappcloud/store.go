@@ -3,6 +3,7 @@ package whatsappcloud
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -102,9 +103,11 @@ func (st *store) addInbound(id, number string) {
 
 // newest calls f from the newest message to the oldest until it returns false.
 func (st *store) newest(f func(*Message) bool) {
-	for i := len(st.ring) - 1; i >= 0; i-- {
-		if !f(st.ring[(st.head+i)%len(st.ring)]) {
-			return
+	for _, half := range [][]*Message{st.ring[:st.head], st.ring[st.head:]} {
+		for _, m := range slices.Backward(half) {
+			if !f(m) {
+				return
+			}
 		}
 	}
 }

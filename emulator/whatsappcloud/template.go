@@ -115,7 +115,7 @@ func (a *account) putTemplate(t Template) (old Template, err error) {
 }
 
 // checkTemplate checks a template message against the catalogue.
-func (s *Server) checkTemplate(a *account, u *user, m *Message, e *envelope) *refusal {
+func (s *Server) checkTemplate(a *account, m *Message, e *envelope) *refusal {
 	content, _ := e.content.(map[string]any)
 	m.Template, _ = content["name"].(string)
 	language, _ := content["language"].(map[string]any)

@@ -139,7 +139,8 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s misses %s", got, want)
 		}
 	}
-	if ts := b.emu.Templates(""); len(ts) != 31 || ts[0].Status != "PAUSED" || len(ts[0].Components) != 1 {
+	b.ok(b.emu.RemoveTemplate("", "t01", "en"))
+	if ts := b.emu.Templates(""); len(ts) != 30 || ts[0].Status != "PAUSED" || len(ts[0].Components) != 1 {
 		t.Errorf("%d %+v", len(ts), ts[0])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // PlayPreference posts that a user stopped or resumed marketing messages
@@ -18,7 +19,7 @@ func (s *Server) PlayPreference(numberID, who, value string) error {
 	if err != nil {
 		return err
 	}
-	return s.withUser(n.acc.ID, who, func(a *acct, u *user) error {
+	return s.withUser(n.acc.ID, who, func(a *account, u *user) error {
 		u.Stopped = value == "stop"
 		item := object{
 			"detail": "User requested to " + value + " marketing messages", "category": "marketing_messages", "value": value,
@@ -75,9 +76,7 @@ func (s *Server) PlayAccountUpdate(accountID, event string, locked bool, more ma
 		return err
 	}
 	value := object{"event": event}
-	for k, v := range more {
-		value[k] = v
-	}
+	maps.Copy(value, more)
 	return s.PlayChange(accountID, "account_update", value)
 }
 

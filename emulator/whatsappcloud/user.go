@@ -86,26 +86,23 @@ func (s *Server) user(account, who string) *user {
 
 // UserID is the business-scoped id that a phone number has in an account ("" is
 // the first).
-func (s *Server) UserID(account, phone string) string {
-	u, _ := s.User(account, phone)
+func (s *Server) UserID(accountID, phone string) string {
+	u, _ := s.User(accountID, phone)
 	return u.UserID
 }
 
 // User returns the user of an account ("" is the first) with this phone number
 // or user id; one that nobody has met comes to be.
-func (s *Server) User(account, who string) (User, error) {
+func (s *Server) User(accountID, who string) (User, error) {
 	var got User
-	err := s.withUser(account, who, func(_ *acct, u *user) error {
+	err := s.withUser(accountID, who, func(_ *account, u *user) error {
 		got = u.User
 		return nil
 	})
 	return got, err
 }
 
-// acct keeps the parameter name account free above.
-type acct = account
-
-func (s *Server) withUser(id, who string, f func(*acct, *user) error) error {
+func (s *Server) withUser(id, who string, f func(*account, *user) error) error {
 	if !isUserID(who) {
 		who = plainPhone(who)
 		if !digits(who, 7, 15) {
@@ -123,8 +120,8 @@ func (s *Server) withUser(id, who string, f func(*acct, *user) error) error {
 
 // UpdateUser changes a user of an account ("" is the first). Phone and user id
 // stay; see PlaySystem for changing them.
-func (s *Server) UpdateUser(account, who string, change func(*User)) error {
-	return s.withUser(account, who, func(_ *acct, u *user) error {
+func (s *Server) UpdateUser(accountID, who string, change func(*User)) error {
+	return s.withUser(accountID, who, func(_ *account, u *user) error {
 		c := u.User
 		change(&c)
 		c.Phone, c.UserID = u.Phone, u.UserID
@@ -142,7 +139,7 @@ func (s *Server) OpenWindow(numberID, who string, ago time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return s.withUser(n.acc.ID, who, func(_ *acct, u *user) error {
+	return s.withUser(n.acc.ID, who, func(_ *account, u *user) error {
 		u.lastIn[n.ID] = s.ns(s.opt.Clock().Add(-ago))
 		return nil
 	})

@@ -316,3 +316,49 @@ func TestClient(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestHeldWebhooks(t *testing.T) {
+	now := newClock()
+	b := setup(t, whatsappcloud.Options{Clock: now.Now, WindowsOpen: true})
+	b.ok(b.emu.SetScript(whatsappcloud.StatusScript(0, "sent", "delivered")))
+	b.control("POST", "hold", `{"hold":true}`, 200)
+	for range 10 {
+		b.send(hello, 200)
+	}
+	b.idle()
+	if n := len(b.recv.hooks()); n != 0 {
+		t.Errorf("%d came while held", n)
+	}
+	now.Advance(time.Hour)
+	b.emu.HoldWebhooks(false)
+	b.idle()
+	items := b.recv.items("statuses")
+	if len(items) != 20 || items[0]["timestamp"] != "1795262400" {
+		t.Errorf("%d came: %v", len(items), items[0])
+	}
+}
+
+func TestBareAndTwice(t *testing.T) {
+	b := setup(t, whatsappcloud.Options{WindowsOpen: true})
+	sc := whatsappcloud.StatusScript(0, "sent", "delivered")
+	sc.Bare = true
+	b.ok(b.emu.SetScript(sc))
+	b.fault(whatsappcloud.Fault{Kind: whatsappcloud.FaultTwice})
+	b.send(`"biz_opaque_callback_data":"m1",`+hello, 200)
+	b.idle()
+	ids := map[any]bool{}
+	for _, st := range b.recv.items("statuses") {
+		ids[st["id"]] = true
+		if len(st) != 5 || st["biz_opaque_callback_data"] != "m1" {
+			t.Errorf("%v", st)
+		}
+	}
+	if len(ids) != 2 || b.emu.CallbackCounts()["m1"] != 2 {
+		t.Errorf("%v", ids)
+	}
+	for _, h := range b.recv.hooks() {
+		if at(h.event, "entry", 0, "changes", 0, "value", "contacts") != nil {
+			t.Error(h.body)
+		}
+	}
+}
