@@ -148,19 +148,23 @@ func TestPlanPush(t *testing.T) {
 		"text is a push":              {both, []peal.Device{device("a")}, push("x", channel("push"), func(r *api.NotificationRequest) { s := "hi"; r.Content = api.Content{Text: &s} }), "a id-fcm queued"},
 		"text where there is only it": {both[:3], []peal.Device{device("a")}, push("x", func(r *api.NotificationRequest) { s := "hi"; r.Content = api.Content{Text: &s} }), "a id-fcm queued"},
 		"text over several channels":  {both, []peal.Device{device("a")}, push("x", func(r *api.NotificationRequest) { s := "hi"; r.Content = api.Content{Text: &s} }), "integration ambiguous"},
-		"empty text":                  {both, nil, push("x", channel("push"), func(r *api.NotificationRequest) { s := " "; r.Content = api.Content{Text: &s} }), "content.text required"},
-		"an image":                    {both, nil, push("x", channel("push"), func(r *api.NotificationRequest) { r.Content = api.Content{Image: &api.Media{}} }), "content unsupported"},
-		"too large for one":           {both, []peal.Device{device("a"), device("b")}, push("01234567890"), "content.push.body too_large"},
-		"too large for both":          {both, []peal.Device{device("a"), device("i", apple)}, push("01234567890"), "content.push.body too_large, content.push.body too_large"},
-		"too large for nobody":        {both, []peal.Device{device("a", func(d *peal.Device) { d.Permission = peal.Denied })}, push("01234567890"), "a id-fcm skipped permission_denied"},
-		"text too large":              {both, []peal.Device{device("a")}, push("x", channel("push"), func(r *api.NotificationRequest) { s := "01234567890"; r.Content = api.Content{Text: &s} }), "content.text too_large"},
-		"mentions":                    {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.Mentions = []string{"+14155552671"} }), "content.mentions unsupported"},
-		"reply":                       {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.ReplyTo = "1" }), "content.reply_to unsupported"},
-		"nobody":                      {both, nil, push("x", named("fcm"), func(r *api.NotificationRequest) { r.Recipient.UserID = "" }), "recipient.user_id required"},
-		"an audience":                 {both, nil, push("x", func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
-		"no push integration":         {both[3:], nil, push("x"), "integration not_found"},
-		"platform of no push":         {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Phone: "+14155552671", Platform: "ios"} }), "recipient.platform unsupported"},
-		"audience of no push":         {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
+		"text to a number": {both, nil, push("x", func(r *api.NotificationRequest) {
+			s := "hi"
+			r.Content, r.Recipient = api.Content{Text: &s}, api.Recipient{Phone: "+14155552671"}
+		}), "+14155552671 id-main queued"},
+		"empty text":           {both, nil, push("x", channel("push"), func(r *api.NotificationRequest) { s := " "; r.Content = api.Content{Text: &s} }), "content.text required"},
+		"an image":             {both, nil, push("x", channel("push"), func(r *api.NotificationRequest) { r.Content = api.Content{Image: &api.Media{}} }), "content unsupported"},
+		"too large for one":    {both, []peal.Device{device("a"), device("b")}, push("01234567890"), "content.push.body too_large"},
+		"too large for both":   {both, []peal.Device{device("a"), device("i", apple)}, push("01234567890"), "content.push.body too_large, content.push.body too_large"},
+		"too large for nobody": {both, []peal.Device{device("a", func(d *peal.Device) { d.Permission = peal.Denied })}, push("01234567890"), "a id-fcm skipped permission_denied"},
+		"text too large":       {both, []peal.Device{device("a")}, push("x", channel("push"), func(r *api.NotificationRequest) { s := "01234567890"; r.Content = api.Content{Text: &s} }), "content.text too_large"},
+		"mentions":             {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.Mentions = []string{"+14155552671"} }), "content.mentions unsupported"},
+		"reply":                {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.ReplyTo = "1" }), "content.reply_to unsupported"},
+		"nobody":               {both, nil, push("x", named("fcm"), func(r *api.NotificationRequest) { r.Recipient.UserID = "" }), "recipient.user_id required"},
+		"an audience":          {both, nil, push("x", func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
+		"no push integration":  {both[3:], nil, push("x"), "integration not_found"},
+		"platform of no push":  {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Phone: "+14155552671", Platform: "ios"} }), "recipient.platform unsupported"},
+		"audience of no push":  {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
 	} {
 		p := &route.Planner{Integrations: accounts{"t": c.accounts}, Users: people{}, Devices: &devices{all: c.devices}}
 		_, rows, err := plan(t, p, c.req)

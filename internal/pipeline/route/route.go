@@ -151,8 +151,8 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 	}
 	var found *peal.Integration
 	for _, in := range p.Integrations.OfTenant(tenantID) {
-		if req.Channel != "" && in.Channel != req.Channel {
-			continue
+		if req.Channel != "" && in.Channel != req.Channel || req.Recipient.Phone != "" && isPush(in) {
+			continue // a push goes to devices, never to a number
 		}
 		if found != nil {
 			return nil, bad("integration", "ambiguous", "the tenant has more than one integration that fits; name one")
