@@ -18,6 +18,7 @@ const (
 	maxData    = 32
 	maxValue   = 500
 	maxName    = 60
+	maxPlace   = 40
 )
 
 // State is what the person did with a card.

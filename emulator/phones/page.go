@@ -164,15 +164,14 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d d", int(d/(24*time.Hour)))
 }
 
-// place is a link in short: the host of a web page, else the link itself.
+// place is a link in short: host and path of a web page, else the link itself.
 func place(link string) string {
 	if webLink(link) {
-		u, err := url.Parse(link)
-		if err == nil {
-			return u.Host
+		if u, err := url.Parse(link); err == nil {
+			link = u.Host + strings.TrimRight(u.Path, "/")
 		}
 	}
-	return cut(link, maxName)
+	return cut(link, maxPlace)
 }
 
 func firstOf(a, b string) string {
