@@ -14,10 +14,16 @@ import (
 // EmulateCmd is `peal emulate`.
 type EmulateCmd struct {
 	Wasender EmulateWasenderCmd `cmd:"" help:"Stand in for WasenderApi (WhatsApp)."`
+	FCM      EmulateFCMCmd      `cmd:"" name:"fcm" help:"Stand in for Firebase Cloud Messaging."`
+	APNs     EmulateAPNsCmd     `cmd:"" name:"apns" help:"Stand in for Apple's push service."`
+	WebPush  EmulateWebPushCmd  `cmd:"" name:"webpush" help:"Stand in for the push services of browsers, and for UnifiedPush."`
 }
 
 // Help gives an example.
-func (EmulateCmd) Help() string { return EmulateWasenderCmd{}.Help() }
+func (EmulateCmd) Help() string {
+	return "Stand-ins for your own tests. Give peal serve --allow-private-networks 127.0.0.1/32, so that it calls them.\n\n" +
+		"Example:\n\n  peal emulate fcm --service-account service-account.json"
+}
 
 // EmulateWasenderCmd is `peal emulate wasender`. Its keys protect nothing, so they may stand on the command line.
 type EmulateWasenderCmd struct {
