@@ -4,39 +4,44 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"peal/api"
 	"peal/client"
 	"peal/emulator/wasender"
+	"peal/internal/usertoken"
 )
 
 // The demonstration's names and numbers.
 const (
-	demoTenant      = "demo"
-	demoIntegration = "whatsapp"
-	demoPhone       = "+919812345678"
-	demoText        = "Hello Raju, your order is on its way."
-	demoPatience    = 30 * time.Second
+	demoTenant   = "demo"
+	demoUser     = "raju"
+	demoPhone    = "+919812345678"
+	demoText     = "Hello Raju, your order is on its way."
+	demoPatience = 30 * time.Second
 )
 
-// demo shows a notification's life.
+// demo shows notifications' lives.
 type demo struct {
-	out         io.Writer
-	url         string
-	emulatorURL string
-	secrets     *devSecrets
-	emulator    *wasender.Server
-	client      *client.Client
+	url       string
+	secrets   *devSecrets
+	emulators *emulators
+	client    *client.Client // with the tenant's key
+
+	mu  sync.Mutex // of out
+	out io.Writer
 }
 
 func (d *demo) say(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	_, _ = fmt.Fprintf(d.out, format, args...) // a terminal that is gone is nobody's error
 }
 
-// prepare makes the demo tenant, its API key and its integration through the API, as an operator would; what an earlier
-// run has made is found again.
-func (d *demo) prepare(ctx context.Context, dir string) error {
+// prepare makes the demo tenant, its keys, its integrations, its user and their devices through the API, as an operator, a
+// backend and apps would; what an earlier run has made is found again.
+func (d *demo) prepare(ctx context.Context) error {
 	op, err := client.New(d.url, d.secrets.OperatorKey, client.WithTenant(demoTenant))
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
@@ -46,107 +51,92 @@ func (d *demo) prepare(ctx context.Context, dir string) error {
 			return fmt.Errorf("make the demo tenant: %w", err)
 		}
 	}
+	if err := d.keys(ctx, op); err != nil {
+		return err
+	}
+	if d.client, err = client.New(d.url, d.secrets.APIKey); err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	d.emulators.wall.connect(d.report)
+	web, err := d.integrations(ctx, op)
+	if err != nil {
+		return fmt.Errorf("make the demo integrations: %w", err)
+	}
+	if _, err := d.client.User(ctx, demoUser); err != nil {
+		if _, err := d.client.PutUser(ctx, demoUser, api.UserRequest{Phone: demoPhone, Locale: "en-IN", TimeZone: "Asia/Kolkata"}); err != nil {
+			return fmt.Errorf("make the demo user: %w", err)
+		}
+	}
+	if err := d.register(ctx, web); err != nil {
+		return fmt.Errorf("register the demo devices: %w", err)
+	}
+	return nil
+}
+
+// keys makes the key of the tenant's backend, and the one that signs its users' tokens.
+func (d *demo) keys(ctx context.Context, op *client.Client) error {
 	if d.secrets.APIKey == "" {
 		k, err := op.CreateKey(ctx, api.KeyRequest{Name: "demo", Scopes: []string{api.ScopeSend, api.ScopeRead, api.ScopeAdmin}})
 		if err != nil {
 			return fmt.Errorf("make the demo key: %w", err)
 		}
 		d.secrets.APIKey = k.Secret
-		if err := d.secrets.write(dir); err != nil {
-			return err
+	}
+	if d.secrets.UserKeyID == "" {
+		k, err := op.CreateUserKey(ctx, api.UserKeyRequest{Name: "demo", Algorithm: usertoken.HS256})
+		if err != nil {
+			return fmt.Errorf("make the demo's user key: %w", err)
 		}
+		d.secrets.UserKeyID, d.secrets.UserKey = k.ID, k.Secret
 	}
-	in, err := d.integration(ctx, op)
-	if err != nil {
-		return fmt.Errorf("make the demo integration: %w", err)
-	}
-	if _, err := d.emulator.UpdateSession(1, func(s *wasender.Session) { s.WebhookURL = in.WebhookURL }); err != nil {
-		return fmt.Errorf("tell the emulator the webhook URL: %w", err)
-	}
-	d.client, err = client.New(d.url, d.secrets.APIKey)
-	return err
+	return d.secrets.write()
 }
 
-func (d *demo) integration(ctx context.Context, op *client.Client) (*api.Integration, error) {
-	credentials := map[string]string{"api_key": d.secrets.WasenderKey, "webhook_secret": d.secrets.WebhookSecret}
-	settings := api.Settings{BaseURL: d.emulatorURL + "/api"}
-	in, err := op.Integration(ctx, demoIntegration)
-	if err != nil {
-		return op.CreateIntegration(ctx, api.IntegrationRequest{Name: demoIntegration, Kind: "wasender", Credentials: credentials, Settings: settings})
-	}
-	if in.Settings.BaseURL == settings.BaseURL && in.Paused == nil {
-		return in, nil
-	}
-	return op.UpdateIntegration(ctx, in.ID, api.IntegrationPatch{Settings: &settings})
+// app is a user's app: it speaks with a token of theirs.
+func (d *demo) app(user string) (*client.Client, error) {
+	return client.NewUser(d.url, func(context.Context) (string, error) {
+		return usertoken.Sign(d.secrets.UserKeyID, d.secrets.UserKey, user, time.Now(), time.Hour)
+	})
 }
 
-// show sends the demonstration's notification and prints its ticks as they come.
-func (d *demo) show(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
-	defer cancel()
-	text := demoText
-	sent, err := d.client.Send(ctx, api.NotificationRequest{
-		Recipient: api.Recipient{Phone: demoPhone}, Integration: demoIntegration, Content: api.Content{Text: &text},
+// integrations makes those that are missing, and leads all of them to the emulators. It returns the one of browsers.
+func (d *demo) integrations(ctx context.Context, op *client.Client) (web *api.Integration, err error) {
+	e, s := d.emulators, d.secrets
+	whatsapp, err := d.integration(ctx, op, api.IntegrationRequest{
+		Name: "whatsapp", Kind: "wasender", Settings: api.Settings{BaseURL: e.url + "/api"},
+		Credentials: map[string]string{"api_key": s.WasenderKey, "webhook_secret": s.WebhookSecret},
 	})
 	if err != nil {
-		return fmt.Errorf("send the first notification: %w", err)
+		return nil, err
 	}
-	d.say("\nTelling %s: %q\n", demoPhone, demoText)
-	shown := map[string]bool{}
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		dl, err := d.client.Delivery(ctx, sent.Deliveries[0].ID)
-		if err != nil {
-			return fmt.Errorf("look at the first notification: %w", err)
-		}
-		d.ticks(dl, shown)
-		if dl.Status == "read" || dl.EndedAt != nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			d.say("  … still %s; see the log\n", dl.Status)
-			return nil
-		}
+	if _, err := e.wasender.UpdateSession(1, func(s *wasender.Session) { s.WebhookURL = whatsapp.WebhookURL }); err != nil {
+		return nil, fmt.Errorf("tell the emulator the webhook URL: %w", err)
 	}
+	if _, err := d.integration(ctx, op, api.IntegrationRequest{
+		Name: "android", Kind: "fcm", Settings: api.Settings{BaseURL: e.url + "/fcm"},
+		Credentials: map[string]string{"service_account": s.ServiceAccount},
+	}); err != nil {
+		return nil, err
+	}
+	if _, err := d.integration(ctx, op, api.IntegrationRequest{
+		Name: "ios", Kind: "apns", Settings: api.Settings{BaseURL: e.apnsURL, CA: string(e.apns.CA())},
+		Credentials: map[string]string{"team_id": demoTeam, "key_id": demoKeyID, "key": s.APNsKey},
+	}); err != nil {
+		return nil, err
+	}
+	return d.integration(ctx, op, api.IntegrationRequest{
+		Name: "web", Kind: "webpush", Credentials: map[string]string{"subject": "mailto:demo@shop.example"}, // its key Peal makes
+	})
 }
 
-func (d *demo) ticks(dl *api.Delivery, shown map[string]bool) {
-	for _, t := range []struct {
-		name, tick, note string
-		at               *time.Time
-	}{
-		{"queued", "·", "on disk", &dl.CreatedAt}, {"sent", "✓", "the provider took it", dl.SentAt},
-		{"delivered", "✓✓", "it reached the phone", dl.DeliveredAt}, {"read", "✓✓", "it was opened", dl.ReadAt},
-		{dl.Status, "✗", dl.ErrorCode, dl.EndedAt},
-	} {
-		if t.at == nil || shown[t.name] {
-			continue
-		}
-		shown[t.name] = true
-		d.say("  %s  %-2s %-9s  %s\n", t.at.Local().Format("15:04:05.000"), t.tick, t.name, t.note)
+// integration makes one, or changes the one of that name where the emulators have moved, or it stands still.
+func (d *demo) integration(ctx context.Context, op *client.Client, want api.IntegrationRequest) (*api.Integration, error) {
+	in, err := op.Integration(ctx, want.Name)
+	if err != nil {
+		return op.CreateIntegration(ctx, want)
 	}
-}
-
-func (d *demo) invite(logPath string) {
-	d.say(`
-Now you. Paste this into another terminal:
-
-  curl -X POST %[1]s/v1/notifications \
-    -H 'Authorization: Bearer %[2]s' \
-    -d '{"recipient": {"phone": "%[3]s"}, "content": {"text": "Hello from curl"}}'
-
-Then look what became of it:
-
-  curl %[1]s/v1/deliveries -H 'Authorization: Bearer %[2]s'
-
-API docs     %[1]s/docs
-The phone    %[4]s/_emulator/messages
-Metrics      %[1]s/metrics
-Log          %[5]s
-
-Ctrl-C stops it.
-`, d.url, d.secrets.APIKey, demoPhone, d.emulatorURL, absolute(logPath))
+	if in.Settings.BaseURL == want.Settings.BaseURL && in.Settings.CA == want.Settings.CA && in.Paused == nil {
+		return in, nil
+	}
+	return op.UpdateIntegration(ctx, in.ID, api.IntegrationPatch{Settings: &want.Settings, Credentials: want.Credentials})
 }
