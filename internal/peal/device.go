@@ -106,6 +106,7 @@ const (
 	SkipDeviceRetired    = "device_retired"
 	SkipDeviceGone       = "device_gone"       // it was deleted since
 	SkipDeviceMoved      = "device_moved"      // it is another user's since
+	SkipDeviceChanged    = "device_changed"    // it is reached another way since
 	SkipPermissionDenied = "permission_denied" // by its own word
 )
 

@@ -15,16 +15,21 @@ func ForDevice(all []*peal.Integration, kinds func(name string) (Kind, bool), d 
 			continue
 		}
 		kind, _ := kinds(in.Kind)
-		push, ok := kind.(PushKind)
-		if !ok || !slices.Contains(push.Devices(), d.Kind) {
-			continue
-		}
 		switch {
-		case d.AppID != "" && slices.Contains(in.Apps, d.AppID):
+		case !Reaches(in, kind, d):
+		case len(in.Apps) > 0:
 			return in
-		case len(in.Apps) == 0 && rest == nil:
+		case rest == nil:
 			rest = in
 		}
 	}
 	return rest
+}
+
+// Reaches tells whether a device can be called over an integration of that kind: anybody else's credentials would find it
+// dead.
+func Reaches(in *peal.Integration, kind Kind, d *peal.Device) bool {
+	push, ok := kind.(PushKind)
+	return ok && slices.Contains(push.Devices(), d.Kind) &&
+		(len(in.Apps) == 0 || d.AppID != "" && slices.Contains(in.Apps, d.AppID))
 }

@@ -32,6 +32,7 @@ type carrier struct {
 	mayDouble bool
 	channel   string                                          // default: WhatsApp
 	groups    []string                                        // that every message belongs to
+	reaches   []peal.DeviceKind                               // default: all
 	answer    func(m *provider.Message, nth int) peal.Outcome // nth call for the delivery, from 1
 
 	mu    sync.Mutex
@@ -51,7 +52,6 @@ var (
 func (c *carrier) Name() string                           { return "carrier" }
 func (c *carrier) Channel() string                        { return cmp.Or(c.channel, peal.ChannelWhatsApp) }
 func (c *carrier) Groups(*provider.Message) []string      { return c.groups }
-func (c *carrier) Devices() []peal.DeviceKind             { return peal.DeviceKinds() }
 func (c *carrier) CheckDevice(*peal.Device) []peal.Field  { return nil }
 func (c *carrier) Credentials() []provider.Credential     { return nil }
 func (c *carrier) CheckContent(*api.Content) []peal.Field { return nil }
@@ -59,6 +59,13 @@ func (c *carrier) Probe(context.Context) provider.Health  { return provider.Heal
 func (c *carrier) Close()                                 {}
 func (c *carrier) Defaults() provider.Defaults {
 	return provider.Defaults{BaseURL: "http://carrier", OnUnknown: peal.Reconcile, MayDouble: c.mayDouble}
+}
+
+func (c *carrier) Devices() []peal.DeviceKind {
+	if c.reaches == nil {
+		return peal.DeviceKinds()
+	}
+	return c.reaches
 }
 
 func (c *carrier) Open(*peal.Integration, provider.Env) (provider.Client, error) { return c, nil }

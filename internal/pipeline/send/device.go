@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 // okEvery is how often it is written of a device that its provider takes what is sent to it.
@@ -71,6 +72,9 @@ func (s *shift) skips(d *peal.Delivery, device *peal.Device) (code, why string) 
 	case device.Permission == peal.Denied:
 		return peal.SkipPermissionDenied, "the device may not show notifications, by its own word"
 	}
+	if kind, _ := s.cfg.Integrations.Kind(s.in.Kind); !provider.Reaches(s.in, kind, device) {
+		return peal.SkipDeviceChanged, "since this was accepted the device has registered another way, which this integration does not reach"
+	}
 	if reason, dead := s.fates.dead(device); dead {
 		return peal.SkipDeviceRetired, "the device was retired (" + reason + "); it is sent to when its app registers it again"
 	}
@@ -106,9 +110,15 @@ func (s *shift) retire(ctx context.Context, batch []done) error {
 		if d == nil || (o.Device.Verdict != peal.DeviceDead && o.Device.Verdict != peal.DeviceDoubts) {
 			continue
 		}
+		// What was registered after the call began was not judged: it may have the address still, and another key, app or
+		// environment.
+		before := d.RegisteredAt.Add(time.Microsecond)
+		if dead := o.Device.Dead; !dead.IsZero() && dead.Before(before) {
+			before = dead
+		}
 		all = append(all, peal.Retirement{
 			TenantID: d.TenantID, DeviceID: d.ID, Kind: d.Kind, Address: d.Address, Verdict: o.Device.Verdict, Reason: o.Code,
-			Dead: o.Device.Dead, At: batch[i].attempt.At,
+			Dead: before, At: batch[i].attempt.At,
 		})
 	}
 	if len(all) == 0 {

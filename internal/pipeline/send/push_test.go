@@ -69,14 +69,15 @@ func TestAPushKnowsItsDevice(t *testing.T) {
 
 func TestWhomNoPushIsToReachAnyMore(t *testing.T) {
 	t.Parallel()
-	b := setup(t, unlimited(), pushing)
+	b := setup(t, unlimited(), pushing, func(c *carrier) { c.reaches = []peal.DeviceKind{peal.DeviceFCMToken} })
 	want := map[string]peal.Delivery{}
-	for _, code := range []string{peal.SkipDeviceGone, peal.SkipDeviceMoved, peal.SkipDeviceRetired, peal.SkipPermissionDenied} {
+	for _, code := range []string{peal.SkipDeviceGone, peal.SkipDeviceMoved, peal.SkipDeviceRetired, peal.SkipPermissionDenied, peal.SkipDeviceChanged} {
 		b.device(code)
 		want[code] = b.accept(1, to(code))[0]
 	}
 	b.device(peal.SkipDeviceMoved, func(d *peal.Device) { d.UserID = "another" })
 	b.device(peal.SkipPermissionDenied, func(d *peal.Device) { d.Permission = peal.Denied })
+	b.device(peal.SkipDeviceChanged, func(d *peal.Device) { d.Kind = peal.DeviceAPNs }) // it would look dead to the other one
 	if err := b.store.DeleteDevice(t.Context(), "a", "u", peal.SkipDeviceGone); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +136,27 @@ func TestADeadDeviceIsCalledOnce(t *testing.T) {
 	b.device("dead", func(d *peal.Device) { d.Address = "new" }) // its app is installed again
 	b.carrier.answer = accepted
 	b.reaches(peal.Sent, b.send(1, to("dead"))...)
+}
+
+// TestOnlyWhatWasCalledIsRetired: an app that registers during the call, with the address that it had, was not judged.
+func TestOnlyWhatWasCalledIsRetired(t *testing.T) {
+	t.Parallel()
+	b := setup(t, unlimited(), pushing)
+	sandbox := func(d *peal.Device) { d.Kind, d.Environment = peal.DeviceAPNs, peal.Sandbox }
+	for name, dead := range map[string]time.Time{"no time": {}, "a time": time.Now().Add(time.Minute)} {
+		b.device(name, sandbox)
+		b.carrier.answer = func(*provider.Message, int) peal.Outcome {
+			b.device(name, sandbox, func(d *peal.Device) { d.Environment = peal.Production })
+			return peal.Outcome{Class: peal.ClassGone, Code: "BadDeviceToken", Device: peal.DeviceWord{Verdict: peal.DeviceDead, Dead: dead}}
+		}
+		d := b.send(1, to(name))[0]
+		stop := b.run()
+		b.reaches(peal.Failed, d)
+		stop()
+		if got := b.known(name); got.State != peal.DeviceActive {
+			t.Errorf("%s: the device is %s (%s)", name, got.State, got.RetiredReason)
+		}
+	}
 }
 
 func TestWhatAProviderSaysOfDevices(t *testing.T) {
