@@ -120,7 +120,11 @@ func dryRun(r *http.Request) (dry bool, err error) {
 	if r.URL.RawQuery == "" {
 		return false, nil
 	}
-	for name, values := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // Query would leave out what it cannot read
+		return false, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: "dry_run", Code: "invalid", Message: "the query cannot be read; give ?dry_run=true alone"})
+	}
+	for name, values := range query {
 		if name != "dry_run" {
 			return false, newProblem(api.CodeInvalidRequest, "", api.FieldError{Path: name, Code: "unknown", Message: "there is no such parameter; there is dry_run"})
 		}

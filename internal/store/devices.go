@@ -198,10 +198,11 @@ func (s *Store) RetireUnseen(ctx context.Context, kind peal.DeviceKind, before t
 }
 
 // DevicesOK says of a tenant's devices that their provider took something for them: what was suspect is active again. It
-// is exact to an hour, so that a device which is sent much is not written as often.
+// is exact to an hour, so that a device which is sent much is not written as often. Of one that registered later it says
+// nothing: it may have another address.
 func (s *Store) DevicesOK(ctx context.Context, tenantID string, ids []string, when time.Time) error {
 	return s.touch(ctx, tenantID, ids, `UPDATE devices SET ok_at = ?1, state = CASE state WHEN 'suspect' THEN 'active' ELSE state END
-		WHERE tenant_id = ?2 AND (ok_at IS NULL OR ok_at < ?3 OR state = 'suspect') AND device_id`, when)
+		WHERE tenant_id = ?2 AND registered_at <= ?1 AND (ok_at IS NULL OR ok_at < ?3 OR state = 'suspect') AND device_id`, when)
 }
 
 // DevicesSeen says of a tenant's devices that their app was heard of. It is exact to an hour.

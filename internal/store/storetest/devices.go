@@ -128,6 +128,10 @@ func deviceSupersedes(b *bundle) {
 		b.Errorf("with the same address it forgot that it was reached: %v", again.LastOKAt)
 	}
 	second := b.put(fcm("a", "u", "i", "t2"))
+	b.ok(b.DevicesOK(b.Context(), "a", []string{"i"}, second.RegisteredAt.Add(-time.Second))) // of the address that is no more
+	if got, err := b.Device(b.Context(), "a", "i"); err != nil || !got.LastOKAt.IsZero() {
+		b.Errorf("the new address is said to have been reached: %v, %v", got.LastOKAt, err)
+	}
 	b.same("devices", b.devicesOf("a", "u"), []string{"i fcm_token:t2 active"})
 	if !second.CreatedAt.Equal(first.CreatedAt) || !second.LastOKAt.IsZero() {
 		b.Errorf("made at %v, reached at %v", second.CreatedAt, second.LastOKAt)
