@@ -49,7 +49,7 @@ func TestDryRun(t *testing.T) {
 	if err != nil || len(nobody.Deliveries) != 1 || nobody.Deliveries[0].Status != "skipped" || nobody.Deliveries[0].Reason != "no_phone" || nobody.Deliveries[0].Request != nil {
 		t.Errorf("nobody: %+v, %v", nobody, err)
 	}
-	for query, path := range map[string]string{"?dry_run=yes": "dry_run", "?dry_run": "dry_run", "?dry_run=true&dry_run=false": "dry_run", "?dryrun=true": "dryrun"} {
+	for query, path := range map[string]string{"?dry_run=yes": "dry_run", "?dry_run": "dry_run", "?dry_run=true&dry_run=false": "dry_run", "?dry_run=true;": "dry_run", "?dryrun=true": "dryrun"} {
 		a := w.do(t, http.MethodPost, post+query, w.key, body)
 		if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Path != path {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
