@@ -229,6 +229,18 @@ func TestTimes(t *testing.T) {
 	if err != nil || !n.SendAt.IsZero() || !n.ExpiresAt.Equal(now.Add(10*time.Minute)) {
 		t.Errorf("or from now: %v, %v, %v", n.SendAt, n.ExpiresAt, err)
 	}
+	for ttl, want := range map[string]time.Duration{"0s": time.Minute, "10m": 10 * time.Minute, "-1s": 0, "673h": 0} {
+		req := &api.NotificationRequest{Recipient: api.Recipient{UserID: "u"}, Content: api.Content{Push: &api.Push{Body: "x", TTL: &ttl}}}
+		n, err = s.check(req, "", now)
+		if bad := want == 0; bad != (err != nil) || !bad && !n.ExpiresAt.Equal(now.Add(want)) {
+			t.Errorf("a push of ttl %s ends at %v, %v", ttl, n.ExpiresAt, err)
+		}
+		req.TTL = "2h"
+		n, err = s.check(req, "", now)
+		if want > 0 && (err != nil || !n.ExpiresAt.Equal(now.Add(2*time.Hour))) {
+			t.Errorf("the notification's own ttl goes before its push's: %v, %v", n.ExpiresAt, err)
+		}
+	}
 	zone := time.FixedZone("IST", 19800)
 	fine := later.Add(1234567 * time.Nanosecond).In(zone)
 	n, err = s.check(request(func(r *api.NotificationRequest) { r.SendAt = &fine }), "", now)

@@ -17,6 +17,7 @@ import (
 // Bounds of a push that hold whatever carries it. What a platform bounds is its provider's to check.
 const (
 	maxPushTTL   = 28 * 24 * time.Hour // no push service keeps anything for longer
+	minHandOver  = time.Minute         // how long even what is now or never may take to its push service
 	maxPushTitle = 1000                // characters
 	maxPushBody  = 4000                // characters
 	maxPushURL   = 2000                // bytes
