@@ -14,6 +14,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider/wire"
 )
 
 const (
@@ -115,7 +116,7 @@ func (k *checker) override(p *api.Push) {
 
 // size holds the payload to Apple's limit, and names the field that takes the most of it.
 func (k *checker) size(c *api.Content) {
-	p := pushOf(c)
+	p := wire.PushOf(c)
 	n := len(appendPayload(nil, anyID, p))
 	if n <= maxPayload {
 		return

@@ -3,7 +3,6 @@ package apns
 import (
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"peal/internal/peal"
@@ -73,18 +72,18 @@ func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error
 	if env.Dial == nil || env.Tokens == nil {
 		return nil, peal.Errorf(peal.Internal, "apns: no dialer, or no shared tokens")
 	}
-	base, err := parseBase(in.BaseURL)
+	base, err := wire.BaseURL(in.BaseURL, "https://"+productionHost, "https")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range []string{teamID, keyID} {
 		if !isID(in.Credentials[name]) {
-			return nil, invalid("credentials."+name, "give the id: 10 letters and digits")
+			return nil, wire.Invalid("credentials."+name, "give the id: 10 letters and digits")
 		}
 	}
 	key, err := parseKey(in.Credentials[keyP8])
 	if err != nil {
-		return nil, invalid("credentials."+keyP8, "give the whole file .p8 that Apple made: a P-256 key in PEM, with its first and last line")
+		return nil, wire.Invalid("credentials."+keyP8, "give the whole file .p8 that Apple made: a P-256 key in PEM, with its first and last line")
 	}
 	roots, err := wire.Roots(in)
 	if err != nil {
@@ -107,19 +106,6 @@ func isID(s string) bool {
 	return len(s) == 10
 }
 
-// parseBase checks the address of the API and cuts the slash at its end.
-func parseBase(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Scheme != "https" || u.Hostname() == "":
-		return nil, invalid("settings.base_url", "give an https URL, such as https://"+productionHost)
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, invalid("settings.base_url", "give the URL without user, query and fragment")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return u, nil
-}
-
 // forEnvironment is where devices of an environment are reached. At Apple each has a host of its own; any other
 // base_url is an emulator or a proxy, which stands for both.
 func forEnvironment(base *url.URL, environment string) *url.URL {
@@ -135,12 +121,4 @@ func forEnvironment(base *url.URL, environment string) *url.URL {
 		u.Host += ":" + port
 	}
 	return &u
-}
-
-// invalid is the error of one wrong setting.
-func invalid(path, mend string) *peal.Error {
-	return &peal.Error{
-		Kind: peal.Invalid, Message: "the integration's settings cannot work",
-		Fields: []peal.Field{{Path: path, Code: "invalid", Message: mend}},
-	}
 }

@@ -1,10 +1,11 @@
 package apns
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"peal/internal/provider/wire"
 )
 
 // override is what a content says about APNs alone. All of it is merged into the payload (RFC 7396) but the member
@@ -34,10 +35,11 @@ var suffixes = map[string]string{
 
 // parseOverride understands overrides.apns. Its errors are for the caller of the API.
 func parseOverride(raw json.RawMessage) (*override, error) {
-	o := &override{}
-	if !isObject(raw) || unmarshal(raw, &o.payload) != nil {
+	payload, err := wire.Object(raw)
+	if err != nil {
 		return nil, errors.New("give a JSON object, which is merged into the payload")
 	}
+	o := &override{payload: payload}
 	given, found := o.payload["headers"]
 	if !found {
 		return o, nil
@@ -81,53 +83,6 @@ func (o *override) header(name, value string) error {
 		o.collapseID = value
 	default:
 		return errHeaders
-	}
-	return nil
-}
-
-// merge applies a merge patch to an object.
-func merge(target []byte, patch map[string]any) ([]byte, error) {
-	var whole map[string]any
-	if err := unmarshal(target, &whole); err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false) // it would only make it longer
-	if err := enc.Encode(patched(whole, patch)); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(out.Bytes(), "\n"), nil
-}
-
-// patched is RFC 7396's MergePatch, for objects.
-func patched(target, patch map[string]any) map[string]any {
-	if target == nil {
-		target = map[string]any{}
-	}
-	for name, value := range patch {
-		switch v := value.(type) {
-		case nil:
-			delete(target, name)
-		case map[string]any:
-			inner, _ := target[name].(map[string]any) // what is no object gives way to one
-			target[name] = patched(inner, v)
-		default:
-			target[name] = v
-		}
-	}
-	return target
-}
-
-// unmarshal keeps numbers as they are written.
-func unmarshal(raw []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if dec.More() {
-		return errors.New("more than one value")
 	}
 	return nil
 }

@@ -15,18 +15,6 @@ const (
 	keyPeal = "peal"
 )
 
-// pushOf gives the push that a content is. Text is short for one with that body.
-func pushOf(c *api.Content) *api.Push {
-	switch {
-	case c.Push != nil:
-		return c.Push
-	case c.Text != nil:
-		return &api.Push{Body: *c.Text}
-	default:
-		return &api.Push{}
-	}
-}
-
 // appendPayload writes what the device gets:
 //
 //	{"aps":{…},"peal":{"delivery_id":…,"link":…,"image":…,"actions":[…]},…data…}
@@ -72,7 +60,11 @@ func appendPayload(b []byte, deliveryID string, p *api.Push) []byte {
 	if err != nil {
 		return b
 	}
-	merged, err := merge(b[from:], o.payload)
+	whole, err := wire.Object(b[from:])
+	if err != nil {
+		return b
+	}
+	merged, err := wire.Marshal(wire.MergePatch(whole, o.payload))
 	if err != nil {
 		return b
 	}

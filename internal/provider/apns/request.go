@@ -10,8 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 const (
@@ -44,7 +46,7 @@ func (c *client) build(m *provider.Message, now time.Time) (*request, error) {
 	if d == nil || d.Address == "" || !isBundle(d.AppID) {
 		return nil, errNoDevice
 	}
-	p := pushOf(&m.Content)
+	p := cmp.Or(wire.PushOf(&m.Content), &api.Push{})
 	o := &override{}
 	if len(p.Overrides.APNs) > 0 {
 		if parsed, err := parseOverride(p.Overrides.APNs); err == nil {

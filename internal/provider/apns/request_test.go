@@ -10,6 +10,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider/wire"
 )
 
 func TestExpiration(t *testing.T) {
@@ -70,7 +71,7 @@ func TestPriority(t *testing.T) {
 func TestCollapseID(t *testing.T) {
 	t.Parallel()
 	c := &client{}
-	base, err := parseBase("https://api.push.apple.com")
+	base, err := wire.BaseURL("https://api.push.apple.com", "", "https")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	emulator "peal/emulator/apns"
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 func TestSendShows(t *testing.T) {
@@ -116,7 +117,7 @@ func TestEnvironments(t *testing.T) {
 		{"https://api.sandbox.push.apple.com", peal.Production, "api.push.apple.com"},
 		{"https://push.example.org:8443", peal.Sandbox, "push.example.org:8443"},
 	} {
-		base, err := parseBase(c.base)
+		base, err := wire.BaseURL(c.base, "", "https")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"net/url"
 	"strings"
+
+	"peal/internal/provider/wire"
 )
 
 // Bounds of what is taken for a service account.
@@ -27,7 +29,7 @@ type account struct {
 
 // parseAccount checks the file. The errors name what is missing and quote nothing of it.
 func parseAccount(text string, plainHTTP bool) (*account, error) {
-	bad := func(mend string) (*account, error) { return nil, invalid("credentials."+serviceAccount, mend) }
+	bad := func(mend string) (*account, error) { return nil, wire.Invalid("credentials."+serviceAccount, mend) }
 	if text == "" || len(text) > maxAccount {
 		return bad("give the JSON file of a service account's key")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider/wire"
 )
 
 // What fits into a message.
@@ -36,7 +37,7 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 		k.add("", "invalid", "set exactly one of push and text")
 		return k.fields
 	}
-	at, p := "push.", pushOf(c)
+	at, p := "push.", wire.PushOf(c)
 	if c.Push == nil {
 		at = ""
 		if strings.TrimSpace(p.Body) == "" {
@@ -146,7 +147,7 @@ func (k *checker) override(patch []byte) {
 	if len(patch) == 0 {
 		return
 	}
-	doc, err := decodeObject(patch)
+	doc, err := wire.Object(patch)
 	if err != nil {
 		k.add("push.overrides.fcm", "invalid", "give a JSON object: members of FCM's message")
 		return
@@ -170,7 +171,7 @@ func (k *checker) size(p *api.Push, text bool) {
 	if len(raw) <= maxPayload {
 		return
 	}
-	request, err := decodeObject(raw)
+	request, err := wire.Object(raw)
 	if err != nil {
 		return // our own
 	}

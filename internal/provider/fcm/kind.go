@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 // serviceAccount is the name of the one credential.
@@ -77,7 +77,7 @@ func notToken(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 // Open makes a client of one project. It fails with a *peal.Error of kind Invalid when the settings cannot work.
 func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error) {
-	base, err := parseBase(in.BaseURL)
+	base, err := wire.BaseURL(in.BaseURL, "https://fcm.googleapis.com", "http", "https")
 	if err != nil {
 		return nil, err
 	}
@@ -86,27 +86,6 @@ func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error
 		return nil, err
 	}
 	return newClient(in, base, a, env)
-}
-
-// parseBase checks the address of the API and cuts the slash at its end.
-func parseBase(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		return nil, invalid("settings.base_url", "give an http or https URL, such as https://fcm.googleapis.com")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, invalid("settings.base_url", "give the URL without user, query and fragment")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return u, nil
-}
-
-// invalid is the error of one wrong setting.
-func invalid(path, mend string) *peal.Error {
-	return &peal.Error{
-		Kind: peal.Invalid, Message: "the integration's settings cannot work",
-		Fields: []peal.Field{{Path: path, Code: "invalid", Message: mend}},
-	}
 }
 
 // ParseWebhook understands nothing: FCM sends no webhooks.

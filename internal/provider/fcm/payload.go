@@ -1,6 +1,7 @@
 package fcm
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"maps"
@@ -40,20 +41,8 @@ type sheet struct {
 // sheetOf takes a message apart. address is what stands for the device.
 func sheetOf(m *provider.Message, address string, now time.Time) *sheet {
 	return &sheet{
-		push: pushOf(&m.Content), target: targetOf(m.Device), address: address, delivery: m.DeliveryID,
+		push: cmp.Or(wire.PushOf(&m.Content), &api.Push{}), target: targetOf(m.Device), address: address, delivery: m.DeliveryID,
 		bulk: m.Priority == peal.Bulk, expires: m.ExpiresAt, now: now,
-	}
-}
-
-// pushOf is the push that a content is; text is short for one.
-func pushOf(c *api.Content) *api.Push {
-	switch {
-	case c.Push != nil:
-		return c.Push
-	case c.Text != nil:
-		return &api.Push{Body: *c.Text}
-	default:
-		return &api.Push{}
 	}
 }
 

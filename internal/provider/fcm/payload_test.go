@@ -123,41 +123,6 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestMergePatch holds the examples of RFC 7396, appendix A, whose target and patch are objects.
-func TestMergePatch(t *testing.T) {
-	t.Parallel()
-	for _, c := range [][3]string{
-		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
-		{`{"a":"b"}`, `{"a":null}`, `{}`},
-		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
-		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
-		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
-		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
-		{`{"e":null}`, `{"a":1}`, `{"a":1,"e":null}`},
-		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-	} {
-		doc, err := decodeObject([]byte(c[0]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		patch, err := decodeObject([]byte(c[1]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := json.Marshal(mergePatch(doc, patch))
-		if err != nil || string(got) != c[2] {
-			t.Errorf("%s and %s: got %s, want %s (%v)", c[0], c[1], got, c[2], err)
-		}
-	}
-	for _, bad := range []string{"", "null", "[]", `"a"`, "{} {}", "{", "1"} {
-		if _, err := decodeObject([]byte(bad)); err == nil {
-			t.Errorf("%s is taken for an object", bad)
-		}
-	}
-}
-
 func TestOverrideThatCannotBe(t *testing.T) {
 	t.Parallel()
 	m := to(peal.DeviceFCMToken, &api.Push{Body: "x", Overrides: api.PushOverrides{FCM: json.RawMessage(`[1]`)}})

@@ -2,12 +2,12 @@ package wasender
 
 import (
 	"cmp"
-	"net/url"
 	"strings"
 	"time"
 
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 // Names of the credentials.
@@ -55,22 +55,22 @@ func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error
 	if env.Transport == nil {
 		return nil, peal.Errorf(peal.Internal, "wasender: no transport")
 	}
-	base, err := parseBase(in.BaseURL)
+	base, err := wire.BaseURL(in.BaseURL, "https://www.wasenderapi.com/api", "http", "https")
 	if err != nil {
 		return nil, err
 	}
 	key := in.Credentials[apiKey]
 	if key == "" || strings.ContainsFunc(key, notToken) {
-		return nil, invalid("credentials."+apiKey, "set the session's API key, without spaces or line breaks")
+		return nil, wire.Invalid("credentials."+apiKey, "set the session's API key, without spaces or line breaks")
 	}
 	token, session := in.Credentials[accountToken], in.Credentials[sessionID]
 	switch {
 	case token != "" && strings.ContainsFunc(token, notToken):
-		return nil, invalid("credentials."+accountToken, "give the token without spaces or line breaks")
+		return nil, wire.Invalid("credentials."+accountToken, "give the token without spaces or line breaks")
 	case session != "" && !pathSafe(session):
-		return nil, invalid("credentials."+sessionID, "give the session's id: letters, digits, - and _")
+		return nil, wire.Invalid("credentials."+sessionID, "give the session's id: letters, digits, - and _")
 	case (token == "") != (session == ""):
-		return nil, invalid("credentials."+cmp.Or(missing(token, accountToken), sessionID), "give personal_access_token and session_id, or neither")
+		return nil, wire.Invalid("credentials."+cmp.Or(missing(token, accountToken), sessionID), "give personal_access_token and session_id, or neither")
 	}
 	return newClient(in, base, env.Transport), nil
 }
@@ -83,26 +83,5 @@ func missing(value, name string) string {
 	return ""
 }
 
-// parseBase checks the address of the API and cuts the slash at its end.
-func parseBase(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		return nil, invalid("settings.base_url", "give an http or https URL, such as https://www.wasenderapi.com/api")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, invalid("settings.base_url", "give the URL without user, query and fragment")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return u, nil
-}
-
 // notToken tells the characters that cannot stand in a bearer token.
 func notToken(r rune) bool { return r <= ' ' || r >= 0x7f }
-
-// invalid is the error of one wrong setting.
-func invalid(path, mend string) *peal.Error {
-	return &peal.Error{
-		Kind: peal.Invalid, Message: "the integration's settings cannot work",
-		Fields: []peal.Field{{Path: path, Code: "invalid", Message: mend}},
-	}
-}

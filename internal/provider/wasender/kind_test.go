@@ -39,11 +39,3 @@ func TestOpenRefusesBadSettings(t *testing.T) {
 		t.Error("a client without a transport is opened")
 	}
 }
-
-func TestBaseURLWithSlashAtItsEnd(t *testing.T) {
-	t.Parallel()
-	u, err := parseBase("https://www.wasenderapi.com/api//")
-	if err != nil || u.String() != "https://www.wasenderapi.com/api" {
-		t.Errorf("got %v, %v", u, err)
-	}
-}

@@ -115,7 +115,7 @@ func (c *client) pack(m *provider.Message) (*parcel, *peal.Outcome) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	p := pushOf(&m.Content)
+	p := wire.PushOf(&m.Content)
 	if p == nil {
 		return nil, &peal.Outcome{Class: peal.ClassPermanent, Code: codeContent, Reason: "the content is none that a device shows"}
 	}

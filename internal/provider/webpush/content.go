@@ -8,6 +8,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider/wire"
 )
 
 // someDelivery is as long as the ids of deliveries are.
@@ -31,7 +32,7 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 	if c.Push == nil {
 		path = "text"
 	}
-	p := pushOf(c)
+	p := wire.PushOf(c)
 	k.push(path, p)
 	if len(k.fields) > 0 {
 		return k.fields
@@ -79,7 +80,7 @@ func (k *checker) push(path string, p *api.Push) {
 		k.bad("push.urgency", "invalid", "give high or normal")
 	}
 	if isSet(p.Overrides.WebPush) {
-		if _, err := object(p.Overrides.WebPush); err != nil {
+		if _, err := wire.Object(p.Overrides.WebPush); err != nil {
 			k.bad("push.overrides.webpush", "invalid", "%v", err)
 		}
 	}

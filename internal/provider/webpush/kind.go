@@ -56,14 +56,14 @@ func (Kind) Defaults() provider.Defaults {
 // Open makes a client. It fails with a *peal.Error of kind Invalid when the credentials cannot work.
 func (Kind) Open(in *peal.Integration, env provider.Env) (provider.Client, error) {
 	if in.BaseURL != "" {
-		return nil, invalid("settings.base_url", "leave it out: each device has a URL of its own")
+		return nil, wire.Invalid("settings.base_url", "leave it out: each device has a URL of its own")
 	}
 	key, err := parseKey(in.Credentials[privateKey])
 	if err != nil {
-		return nil, invalid("credentials."+privateKey, err.Error())
+		return nil, wire.Invalid("credentials."+privateKey, err.Error())
 	}
 	if err := checkSubject(in.Credentials[subject]); err != nil {
-		return nil, invalid("credentials."+subject, err.Error())
+		return nil, wire.Invalid("credentials."+subject, err.Error())
 	}
 	transport, own, err := wire.Transport(in, env)
 	if err != nil {
@@ -101,11 +101,3 @@ func (Kind) ParseWebhook(http.Header, []byte) ([]provider.Fact, error) { return 
 
 // CheckWebhook refuses everything.
 func (Kind) CheckWebhook(*peal.Integration, http.Header, []byte) bool { return false }
-
-// invalid is the error of one wrong setting.
-func invalid(path, mend string) *peal.Error {
-	return &peal.Error{
-		Kind: peal.Invalid, Message: "the integration's settings cannot work",
-		Fields: []peal.Field{{Path: path, Code: "invalid", Message: mend}},
-	}
-}

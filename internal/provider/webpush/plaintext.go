@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"peal/api"
+	"peal/internal/provider/wire"
 )
 
 // declarative is what marks Declarative Web Push.
@@ -47,18 +48,6 @@ type ours struct {
 // oursName is where it stands.
 const oursName = "peal"
 
-// pushOf is a content's push; nil when it has none. A text is short for a push with that body.
-func pushOf(c *api.Content) *api.Push {
-	switch {
-	case c.Push != nil:
-		return c.Push
-	case c.Text != nil:
-		return &api.Push{Body: *c.Text}
-	default:
-		return nil
-	}
-}
-
 // plaintext is what is encrypted. App is the device's app id: where that is an origin, links may be relative to it, and a
 // notification without a link leads there.
 func plaintext(p *api.Push, deliveryID, app string) ([]byte, error) {
@@ -73,7 +62,7 @@ func plaintext(p *api.Push, deliveryID, app string) ([]byte, error) {
 	} else {
 		t.show(p, data, deliveryID, appOrigin(app))
 	}
-	b, err := marshal(&t)
+	b, err := wire.Marshal(&t)
 	if err != nil || !isSet(p.Overrides.WebPush) {
 		return b, err
 	}

@@ -9,6 +9,7 @@ import (
 	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 const testDelivery = "01a1fd60-4167-747f-8263-50f02ed73395"
@@ -53,38 +54,12 @@ func TestPlaintext(t *testing.T) {
 			`{"mutable":false,"notification":{"data":{"peal":{"delivery_id":"` + testDelivery + `"}},"lang":"de","tag":"` + testDelivery + `","title":"Hallo","vibrate":[1,2.50]},"web_push":8030}`,
 		},
 	} {
-		got, err := plaintext(pushOf(&c.content), testDelivery, c.app)
+		got, err := plaintext(wire.PushOf(&c.content), testDelivery, c.app)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", name, err, got, c.want)
 		}
 		if fields := (Kind{}).CheckContent(&c.content); len(fields) > 0 {
 			t.Errorf("%s: refused: %+v", name, fields)
-		}
-	}
-}
-
-// TestMergePatch has the examples of RFC 7396, appendix A, whose documents and patches are objects.
-func TestMergePatch(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ document, patch, want string }{
-		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
-		{`{"a":"b"}`, `{"a":null}`, `{}`},
-		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
-		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
-		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
-		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
-		{`{"e":null}`, `{"a":1}`, `{"a":1,"e":null}`},
-		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-	} {
-		if got, err := merge([]byte(c.document), []byte(c.patch)); err != nil || string(got) != c.want {
-			t.Errorf("%s over %s: got %s, %v, want %s", c.patch, c.document, got, err, c.want)
-		}
-	}
-	for _, patch := range []string{`["c"]`, `"bar"`, `{`, `{} {}`, `1`} {
-		if got, err := merge([]byte(`{}`), []byte(patch)); err == nil {
-			t.Errorf("%s is taken: %s", patch, got)
 		}
 	}
 }
