@@ -16,6 +16,10 @@ type TokenRecords interface {
 	SwapToken(ctx context.Context, name string, old time.Time, next []byte, made time.Time) (now []byte, madeAt time.Time, err error)
 }
 
+// unreadable is how long a token that cannot be opened is somebody's. One that is older was sealed under a master key of
+// earlier, and has run out: another may take its place.
+const unreadable = 2 * time.Hour
+
 // Tokens are short-lived credentials that all nodes share, sealed at rest.
 type Tokens struct {
 	Records TokenRecords
@@ -35,6 +39,9 @@ func (t *Tokens) SwapToken(ctx context.Context, name string, old time.Time, next
 		return provider.Token{}, err
 	}
 	plain, err := t.Vault.Open(now, "token:"+name)
+	if err != nil && time.Since(made) > unreadable {
+		return provider.Token{MadeAt: made}, nil
+	}
 	if err != nil {
 		return provider.Token{}, fmt.Errorf("shared token: %w", err)
 	}

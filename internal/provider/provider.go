@@ -51,7 +51,8 @@ type Env struct {
 // Tokens are short-lived credentials that providers want made rarely, whatever the number of nodes: the nodes share them.
 type Tokens interface {
 	// SwapToken puts a token in the place of the one of that name that was made at old (zero: there is none), unless
-	// another node was faster. It gives the one that stands now. With a next that is zero it only reads.
+	// another node was faster. It gives the one that stands now; without its value when it can no longer be read. With a
+	// next that is zero it only reads.
 	SwapToken(ctx context.Context, name string, old time.Time, next Token) (Token, error)
 }
 
