@@ -16,6 +16,7 @@ const (
 	refreshAge = 50 * time.Minute
 	maxJitter  = 150 * time.Second // to either side of refreshAge
 	maxAge     = 59 * time.Minute  // a minute is left for the way and for clocks
+	maxAhead   = 5 * time.Minute   // of a node's clock. What was made later than that was made by a clock that was wrong
 	swapLimit  = 10 * time.Second  // of asking for the shared token, when nobody waits for it
 	swapPause  = 15 * time.Second  // between tries in the background
 )
@@ -182,7 +183,7 @@ func (k *keeper) fetch(ctx context.Context, current provider.Token, held time.Ti
 	}
 	now := k.now()
 	age := now.Sub(shared.MadeAt)
-	switch good := shared.Value != "" && age < maxAge; {
+	switch good := shared.Value != "" && age < maxAge && age > -maxAhead; {
 	case good && age < k.after && (!force || shared.Value != current.Value):
 		return shared, nil
 	case held.After(now) && good:

@@ -339,3 +339,21 @@ func (s slowTokens) SwapToken(_ context.Context, _ string, _ time.Time, next pro
 	<-s.release
 	return next, nil
 }
+
+// TestTokenOfTheFuture: a clock that was a day ahead has left a token that Apple does not take. It does not keep the nodes
+// from making another until the day has come.
+func TestTokenOfTheFuture(t *testing.T) {
+	t.Parallel()
+	r, d := clocked(t, 0)
+	s := r.client.tokens.signer
+	later := d.now().Add(24 * time.Hour)
+	value, err := s.sign(later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.tokens.all = map[string]provider.Token{s.name: {Value: value, MadeAt: later}}
+	wantAccepted(t, r.sendMany(t, 1), 1)
+	if now := r.tokens.all[s.name]; now.Value == value || r.tokens.made != 1 {
+		t.Errorf("%d tokens were made, and of %v is the one that stands", r.tokens.made, now.MadeAt)
+	}
+}
