@@ -36,6 +36,9 @@ const (
 	throttledWait  = time.Minute
 	serverWait     = 10 * time.Second
 	subscriberWait = time.Hour
+
+	// subscriberPatience is how long nobody may listen to a subscription that worked, or was registered, before.
+	subscriberPatience = 7 * 24 * time.Hour
 )
 
 var (
@@ -74,6 +77,9 @@ func (c *client) judge(r *reply, p *parcel, m *provider.Message) peal.Outcome {
 		}
 	case s == http.StatusInsufficientStorage:
 		out.Class, out.Code, out.RetryAfter, out.Device = peal.ClassTemporary, codeSubscriber, max(asked, subscriberWait), doubts
+		if d := p.device; c.now().Sub(later(d.LastOKAt, d.RegisteredAt)) > subscriberPatience {
+			out.Class, out.RetryAfter, out.Device = peal.ClassGone, 0, dead
+		}
 	case s == http.StatusMovedPermanently || s == http.StatusPermanentRedirect:
 		out.Code, out.Reason, out.Device = codeMoved, moved(p, r.header.Get("Location")), doubts
 	case s >= 300 && s < 400:
@@ -83,6 +89,13 @@ func (c *client) judge(r *reply, p *parcel, m *provider.Message) peal.Outcome {
 		out.Class, out.RetryAfter = peal.ClassTemporary, max(asked, serverWait)
 	}
 	return out
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // judgeUnwelcome says what a 401 or 403 means. A single one is a subscription that was made with another key, and lost. When

@@ -81,6 +81,34 @@ func temporary(code string, wait time.Duration, word peal.DeviceWord) peal.Outco
 	return peal.Outcome{Class: peal.ClassTemporary, Code: code, RetryAfter: wait, Device: word}
 }
 
+// TestNobodyListens: a subscription without a subscriber is given up when that lasts for days, from when it last worked or
+// was registered.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	b := setup(t, emulator.Options{})
+	b.fault(t, emulator.Fault{Kind: emulator.FaultStatus, Status: http.StatusInsufficientStorage, Every: true})
+	const week = 7 * 24 * time.Hour
+	for name, c := range map[string]struct {
+		registered, worked time.Duration // ago
+		want               peal.Class
+	}{
+		"just registered":        {time.Minute, 0, peal.ClassTemporary},
+		"worked a day ago":       {4 * week, 24 * time.Hour, peal.ClassTemporary},
+		"registered a day ago":   {24 * time.Hour, 4 * week, peal.ClassTemporary},
+		"never worked in a week": {week + time.Hour, 0, peal.ClassGone},
+		"worked a week ago":      {4 * week, week + time.Hour, peal.ClassGone},
+	} {
+		d := b.subscribe(t)
+		d.RegisteredAt, d.LastOKAt = b.now.Add(-c.registered), time.Time{}
+		if c.worked > 0 {
+			d.LastOKAt = b.now.Add(-c.worked)
+		}
+		if out := b.client.Send(t.Context(), message(d)); out.Class != c.want || (out.Device == dead) != (c.want == peal.ClassGone) || out.Code != codeSubscriber {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+}
+
 func TestWhatReachesTheBrowser(t *testing.T) {
 	t.Parallel()
 	b := setup(t, emulator.Options{})
