@@ -195,7 +195,7 @@ func (c *client) seen(r *request, out peal.Outcome) peal.Outcome {
 	if !bad && out.Class != peal.ClassAccepted {
 		return out
 	}
-	if c.bursts.add(r.app+" "+r.environment, bad) && bad {
+	if c.bursts.add(r.app+" "+r.environment, bad) {
 		out.Device = peal.DeviceWord{}
 		out.Reason = "most tokens of the app " + r.app + " are refused: their environment is probably not " + r.environment
 		c.pauseApp(&out, r.app, peal.PauseBlocked)

@@ -30,7 +30,7 @@ type client struct {
 	tokens     *tokens
 	timeout    time.Duration
 	scrub      scrubber
-	mismatches burst
+	mismatches wire.Burst // devices of another project: one has moved, many are a service account of the wrong one
 	now        func() time.Time
 	buffers    sync.Pool // of *[]byte
 }

@@ -60,7 +60,7 @@ func (c *client) judge(m *provider.Message, r *reply) peal.Outcome {
 				Class: peal.ClassUnknown, Code: codeBadAnswer, Reason: "FCM answered " + wire.StatusText(r.status) + " without a message's name",
 			}
 		}
-		c.mismatches.add(false)
+		c.mismatches.Add(false)
 		return peal.Outcome{Class: peal.ClassAccepted, MessageID: a.name}
 	}
 	said := a.message
@@ -130,7 +130,7 @@ func (c *client) throttle(out *peal.Outcome, r *reply) {
 
 // mismatch is a device of another project: this one, or all of them.
 func (c *client) mismatch(out *peal.Outcome) {
-	if c.mismatches.add(true) {
+	if c.mismatches.Add(true) {
 		out.Class, out.Pause, out.Code = peal.ClassIntegration, peal.PauseCredentials, codeMismatches
 		out.Reason = "most devices belong to another Firebase project: the service account is of the wrong one"
 		return

@@ -157,8 +157,9 @@ func TestMismatches(t *testing.T) {
 		}
 	}
 	b.fault(emulator.Fault{Kind: emulator.FaultError, Failure: emulator.SenderIDMismatch, Every: true})
-	b.check(m, stop("sender_id_mismatches", peal.PauseCredentials))
-	b.check(m, dead("SENDER_ID_MISMATCH")) // it begins anew: somebody has said that it is right
+	for range 25 { // those that were on their way when it was found out are given up as little
+		b.check(m, stop("sender_id_mismatches", peal.PauseCredentials))
+	}
 
 	b = setup(t, emulator.Options{})
 	m = b.phone(emulator.Android, hello())
