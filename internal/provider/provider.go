@@ -135,6 +135,14 @@ type Grouper interface {
 	Groups(m *Message) []string
 }
 
+// Budgeter is a Client whose provider takes fewer of some messages to a recipient than of the others.
+type Budgeter interface {
+	// Budget is their limit, of each recipient on its own.
+	Budget() peal.Limit
+	// Within tells whether a message is one of them.
+	Within(m *Message) bool
+}
+
 // Previewer is a Client that shows what it would send, without sending it. There is no secret in it.
 type Previewer interface {
 	Preview(m *Message) (Preview, error)

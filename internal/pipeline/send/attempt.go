@@ -59,7 +59,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 		a.Due = s.cfg.Now().Add(wait)
 		return a
 	}
-	if wait := s.recipients.take(d.Recipient); wait > 0 {
+	if wait := s.overLimit(&m); wait > 0 {
 		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeRecipientLimit, Reason: "it waits for the recipient's own limit"}, at)
 		a.Due = s.cfg.Now().Add(wait)
 		return a
@@ -73,6 +73,16 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 	}
 	s.learn(look.device, &o)
 	return s.decide(d, o, at)
+}
+
+// overLimit tells how long a message is to wait for its recipient's limits; 0: it may go, and counts.
+func (s *shift) overLimit(m *provider.Message) time.Duration {
+	if s.budgeter != nil && s.budgeter.Within(m) {
+		if wait := s.budget.take(m.To); wait > 0 {
+			return wait
+		}
+	}
+	return s.recipients.take(m.To)
 }
 
 // send calls the provider once. A panic of its client is an unknown outcome: the request may have been written.

@@ -32,6 +32,7 @@ type carrier struct {
 	mayDouble bool
 	channel   string                                          // default: WhatsApp
 	groups    []string                                        // that every message belongs to
+	budget    peal.Limit                                      // of pushes with a collapse key
 	reaches   []peal.DeviceKind                               // default: all
 	answer    func(m *provider.Message, nth int) peal.Outcome // nth call for the delivery, from 1
 
@@ -66,6 +67,12 @@ func (c *carrier) Devices() []peal.DeviceKind {
 		return peal.DeviceKinds()
 	}
 	return c.reaches
+}
+
+func (c *carrier) Budget() peal.Limit { return c.budget }
+
+func (c *carrier) Within(m *provider.Message) bool {
+	return m.Content.Push != nil && m.Content.Push.CollapseKey != ""
 }
 
 func (c *carrier) Open(*peal.Integration, provider.Env) (provider.Client, error) { return c, nil }

@@ -239,6 +239,10 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.
 	}
 	s.well.writing = make(chan struct{}, 1)
 	s.groups, _ = client.(provider.Grouper)
+	if b, ok := client.(provider.Budgeter); ok {
+		l.limits.allot(b.Budget())
+		s.budgeter, s.budget = b, l.limits.budget
+	}
 	l.quiet.of(in.Version)
 	l.calls.Go(s.record)
 	s.run(ctx, queue)
@@ -256,6 +260,8 @@ type limits struct {
 	callsOf      peal.Limit
 	recipients   *recipients
 	recipientsOf peal.Limit
+	budget       *recipients
+	budgetOf     peal.Limit
 	known        bool // set at least once: what was sent before is known, under another limit
 }
 
@@ -274,6 +280,14 @@ func (l *limits) update(in *peal.Integration, fresh bool) {
 		l.recipients, l.recipientsOf = newRecipients(in.RecipientLimit, fresh, time.Now), in.RecipientLimit
 	}
 	l.known = true
+}
+
+// allot makes the limiter of a client's budget anew where that is another one. It begins full: a budget takes minutes to
+// fill, and that it was used up before its provider tells.
+func (l *limits) allot(budget peal.Limit) {
+	if l.budgetOf != budget {
+		l.budget, l.budgetOf = newRecipients(budget, true, time.Now), budget
+	}
 }
 
 // ackWait is how long the broker waits for a job's acknowledgement: for the limit to let through what is in hand, and for

@@ -270,6 +270,35 @@ func TestOnlyTheRecipientWaits(t *testing.T) {
 	}
 }
 
+// TestABudgetHoldsBackItsOwn: messages that a provider takes few of wait; the others to the same device, and to others, go.
+func TestABudgetHoldsBackItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, unlimited(), pushing, func(c *carrier) { c.budget = peal.Limit{Rate: 1, Period: time.Hour, Burst: 2} })
+	b.device("phone")
+	b.device("another")
+	b.run()
+	keyed := func(d *peal.Delivery) { d.Payload = []byte(`{"push":{"body":"x","collapse_key":"k"}}`) }
+	rows := b.send(5, to("phone"), keyed)
+	b.reaches(peal.Sent, b.send(5, to("phone"))...)
+	b.reaches(peal.Sent, b.send(2, to("another"), keyed)...)
+	sent, waiting := 0, 0
+	b.eventually("all are sent, or wait", func() bool {
+		sent, waiting = 0, 0
+		for _, d := range rows {
+			switch got := b.delivery(d.ID); {
+			case got.Status == peal.Sent:
+				sent++
+			case got.ErrorCode == peal.CodeRecipientLimit && got.DueAt.Sub(time.Now()) > 50*time.Minute:
+				waiting++
+			}
+		}
+		return sent+waiting == len(rows)
+	})
+	if sent != 2 {
+		t.Errorf("%d were sent, and %d wait", sent, waiting)
+	}
+}
+
 // TestOnlyTheGroupWaits: the same of a group that the client names.
 func TestOnlyTheGroupWaits(t *testing.T) {
 	t.Parallel()

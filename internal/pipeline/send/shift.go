@@ -30,6 +30,8 @@ type shift struct {
 	push       bool // its messages go to devices
 	well       wellness
 	groups     provider.Grouper // nil: the provider slows down all, or a recipient
+	budgeter   provider.Budgeter
+	budget     *recipients // of the messages that the budgeter means
 }
 
 // done is a finished attempt with the job that it was for.

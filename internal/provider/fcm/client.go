@@ -38,6 +38,7 @@ type client struct {
 var (
 	_ provider.Client    = (*client)(nil)
 	_ provider.Grouper   = (*client)(nil)
+	_ provider.Budgeter  = (*client)(nil)
 	_ provider.Previewer = (*client)(nil)
 	_ provider.Validator = (*client)(nil)
 )
