@@ -122,7 +122,7 @@ func (s *Store) UserDevices(ctx context.Context, tenantID, userID string) ([]pea
 }
 
 func (s *Store) devices(ctx context.Context, hint string, c *clause, order string) ([]peal.Device, error) {
-	all, err := list(ctx, s.quick, scanDevice, `SELECT `+deviceColumns+` FROM devices`+hint+` WHERE `+c.sql()+` ORDER BY `+order, c.args...)
+	all, err := listAgain(ctx, s.quick, scanDevice, `SELECT `+deviceColumns+` FROM devices`+hint+` WHERE `+c.sql()+` ORDER BY `+order, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read devices: %w", err)
 	}

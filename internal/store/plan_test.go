@@ -84,7 +84,7 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &Store{d: d, reads: &pool{db(), d}, quick: &pool{db(), d}, writer: w, now: now}
+	s = &Store{d: d, reads: &pool{DB: db(), d: d}, quick: &pool{DB: db(), d: d}, writer: w, now: now}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
