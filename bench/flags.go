@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"peal/bench/internal/push"
 	"peal/bench/internal/rivals"
 	"peal/bench/internal/slope"
 	"peal/bench/internal/suite"
@@ -17,6 +18,7 @@ import (
 const usage = `usage: bench run    [flags]   measure, with numbers worth keeping
        bench smoke  [flags]   a short check that everything sent arrives exactly once
        bench rivals [flags]   measure Peal beside other queues that do the same work
+       bench push   [flags]   measure pushes over FCM and APNs, and a fan-out to many devices
        bench slope  [flags]   measure an empty log beside a long one with a long queue
 
 `
@@ -25,7 +27,7 @@ const usage = `usage: bench run    [flags]   measure, with numbers worth keeping
 type command struct {
 	name         string
 	options      suite.Options
-	systems      []string      // of rivals
+	systems      []string      // of rivals and push
 	slopeOptions slope.Options // but for the options that all have
 	json         bool
 	selfProfile  string
@@ -44,6 +46,8 @@ func parse(args []string, stderr io.Writer) (command, error) {
 		c.options = rivalsDefaults(slices.Contains(args, "-smoke"))
 	case "slope":
 		c.options = slopeDefaults()
+	case "push":
+		c.options = pushDefaults()
 	case "-h", "-help", "--help", "help":
 		c.name, args = "run", []string{"run", "-h"}
 	default:
@@ -74,6 +78,10 @@ func parse(args []string, stderr io.Writer) (command, error) {
 		if _, err := rivals.Launchers(c.systems, &rivals.Tools{}); err != nil {
 			return c, err
 		}
+	case "push":
+		if _, err := push.Launchers(c.systems); err != nil {
+			return c, err
+		}
 	}
 	return c, c.options.Validate()
 }
@@ -88,6 +96,12 @@ func (c *command) flags(fs *flag.FlagSet) (readLists func()) {
 		systems := fs.String("systems", strings.Join(rivals.Default(), ","), "which to run, of "+strings.Join(rivals.Names(), ", "))
 		own = func() { c.systems = strings.Split(*systems, ",") }
 		fs.Bool("smoke", false, "few notifications, once: shows that everything works; no judgement on times")
+	case "push":
+		scenarios = strings.Join(suite.PushScenarios(), ",")
+		systems := fs.String("systems", strings.Join(push.Names(), ","), "which to run, of "+strings.Join(push.Names(), ", "))
+		own = func() { c.systems = strings.Split(*systems, ",") }
+		fs.IntVar(&c.options.Devices, "devices", c.options.Devices, "that single notifications and batches go to, one after another")
+		fs.IntVar(&c.options.Audience, "audience", c.options.Audience, "devices that a fan-out goes to")
 	case "slope":
 		o := &c.slopeOptions
 		fs.IntVar(&o.Rows, "rows", 10_000_000, "rows in the log of the full side")
@@ -155,6 +169,21 @@ func rivalsDefaults(smoke bool) suite.Options {
 	if smoke {
 		o.Runs, o.Messages, o.Warmup, o.Connections, o.BatchConnections, o.Settle = 1, 1000, 100, 32, 4, 200*time.Millisecond
 	}
+	return o
+}
+
+// pushDefaults has as many calls at once as a service needs that takes 50 ms for each.
+func pushDefaults() suite.Options {
+	o := defaults()
+	o.Messages, o.Concurrency, o.Devices, o.Audience = 50_000, 512, 10_000, 100_000
+	return o
+}
+
+// smokePush are the options of the pushes that smoke sends after all else.
+func (c *command) smokePush() suite.Options {
+	o := c.options
+	o.Scenarios, o.Devices, o.Audience = suite.PushScenarios(), 200, 200
+	o.Messages = min(o.Messages, 1000)
 	return o
 }
 

@@ -45,11 +45,40 @@ func TestSmoke(t *testing.T) {
 	for _, want := range []string{
 		"machine: ", "floor of durability", "of the ceiling", "accept to provider p99, ms", "sent late p99, ms",
 		"Peal CPU s per 1,000", "Peal peak memory, MB", "exactly once: 300 accepted, 0 missing, 0 twice, 0 without a 202",
-		"ceiling: ", "single: ", "batch: ", "open: ", "idle: ",
+		"ceiling: ", "single: ", "batch: ", "open: ", "idle: ", "fanout: ", "to an audience of 200 devices", "for the right device",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in the table:\n%s", want, out)
 		}
+	}
+}
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	code, out, errs := bench(t, "push", "-runs", "1", "-n", "100", "-warmup", "10", "-devices", "20", "-audience", "30", "-batch-size", "10")
+	if code != 0 || strings.Contains(out, "SKIPPED") {
+		t.Fatalf("code %d\n%s%s", code, out, errs)
+	}
+	for _, name := range []string{"fcm", "fcm-50ms", "apns", "apns-50ms"} {
+		if n := strings.Count(out, " "+name+" "); n != 3 {
+			t.Errorf("%d rows of %s:\n%s", n, name, out)
+		}
+	}
+}
+
+// What is wrong with pushes is noticed like what is wrong with messages.
+func TestPushFaultsFail(t *testing.T) {
+	for faults, want := range map[string]string{"1 0 0 0 0": "1 never came", "0 1 0 0 0": "1 came again", "0 0 1 0 0": "422"} {
+		t.Run(faults, func(t *testing.T) {
+			t.Setenv(fakepeal.FaultsVar, faults)
+			for _, scenario := range suite.PushScenarios() {
+				code, out, errs := bench(t, "push", "-systems", "apns", "-runs", "1", "-scenario", scenario, "-n", "50", "-warmup", "0", "-devices", "20",
+					"-audience", "30", "-batch-size", "10", "-stall", "300ms")
+				if code != 1 || !strings.Contains(out+errs, want) {
+					t.Errorf("%s: code %d, want 1 and %q\n%s%s", scenario, code, want, out, errs)
+				}
+			}
+		})
 	}
 }
 
@@ -126,6 +155,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "-rate", "0"}, 2, "rate: 0"},
 		{[]string{"rivals", "-h"}, 0, "asynq-tuned-always"},
 		{[]string{"rivals", "-systems", "peal,celery"}, 2, `no system "celery"`},
+		{[]string{"push", "-h"}, 0, "-audience"},
+		{[]string{"push", "-systems", "webpush"}, 2, `no system "webpush"`},
+		{[]string{"push", "-devices", "0"}, 2, "devices: 0"},
+		{[]string{"run", "-scenario", "fanout"}, 2, `no scenario "fanout"`},
 		{[]string{"slope", "-h"}, 0, "-queued"},
 		{[]string{"slope", "-rows", "-1"}, 2, "not below 0"},
 		{[]string{"slope", "-queued", "60000000"}, 2, "phone numbers"},

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"peal/bench/internal/push"
 	"peal/bench/internal/rivals"
 	"peal/bench/internal/slope"
 	"peal/bench/internal/suite"
@@ -33,17 +36,53 @@ func (c *command) measure(ctx context.Context) (report, error) {
 		}
 		table := func(w io.Writer) error { return rivals.WriteTable(w, rep, c.systems) }
 		return report{all: rep, table: table, failed: rep.Failed()}, nil
+	case "push":
+		return c.measurePush(ctx, c.options, c.systems)
+	case "smoke":
+		return c.smoke(ctx)
 	default:
-		rep, err := suite.Run(ctx, c.options)
-		if err != nil {
-			return report{}, err
-		}
-		table := func(w io.Writer) error {
-			rep.WriteTable(w)
-			return nil
-		}
-		return report{all: rep, table: table, failed: rep.Failed()}, nil
+		return c.measureSuite(ctx)
 	}
+}
+
+func (c *command) measureSuite(ctx context.Context) (report, error) {
+	rep, err := suite.Run(ctx, c.options)
+	if err != nil {
+		return report{}, err
+	}
+	table := func(w io.Writer) error {
+		rep.WriteTable(w)
+		return nil
+	}
+	return report{all: rep, table: table, failed: rep.Failed()}, nil
+}
+
+func (c *command) measurePush(ctx context.Context, o suite.Options, systems []string) (r report, err error) {
+	if o.Systems, err = push.Launchers(systems); err != nil {
+		return r, err
+	}
+	rep, err := suite.Run(ctx, o)
+	if err != nil {
+		return r, err
+	}
+	table := func(w io.Writer) error { return push.WriteTable(w, rep, systems) }
+	return report{all: rep, table: table, failed: rep.Failed()}, nil
+}
+
+// smoke is everything that Peal alone is measured with. Pushes are left out where only some scenarios are asked for.
+func (c *command) smoke(ctx context.Context) (report, error) {
+	first, err := c.measureSuite(ctx)
+	if err != nil || !slices.Equal(c.options.Scenarios, suite.Scenarios()) {
+		return first, err
+	}
+	second, err := c.measurePush(ctx, c.smokePush(), []string{"fcm", "apns"})
+	if err != nil {
+		return report{}, err
+	}
+	return report{
+		all: []any{first.all, second.all}, failed: first.failed || second.failed,
+		table: func(w io.Writer) error { return errors.Join(first.table(w), second.table(w)) },
+	}, nil
 }
 
 func (c *command) measureRivals(ctx context.Context) (*suite.Report, error) {

@@ -108,7 +108,7 @@ func (c *Copy) Integrations(ctx context.Context) ([]peal.SealedIntegration, erro
 
 // Doubt is Store.Doubt.
 func (c *Copy) Doubt(ctx context.Context, d Doubt) (Doubted, error) {
-	return d.set(ctx, &pool{c.db, sqliteDialect()}, c.write)
+	return d.set(ctx, &pool{DB: c.db, d: sqliteDialect()}, c.write)
 }
 
 func (c *Copy) write(ctx context.Context, f func(*tx) error) (err error) {

@@ -84,7 +84,7 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &Store{d: d, reads: &pool{db(), d}, quick: &pool{db(), d}, writer: w, now: now}
+	s = &Store{d: d, reads: &pool{DB: db(), d: d}, quick: &pool{DB: db(), d: d}, writer: w, now: now}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -129,6 +129,7 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		"FROM communications_log INDEXED BY log_key":                                                                 "log_key",
 		"INDEXED BY log_in_flight WHERE tenant_id = ? AND in_flight = 1 AND integration_id IN (SELECT":               "log_in_flight (integration_id=?",
 		"AND delivery_id >= ?4 AND delivery_id < ?5 GROUP BY status":                                                 "log_delivery (tenant_id=? AND delivery_id>? AND delivery_id<?)",
+		"FROM devices INDEXED BY devices_user WHERE tenant_id = ? AND user_id IN (SELECT":                            "devices_user (tenant_id=? AND user_id=?)",
 		"FROM delivery_events WHERE delivery_id = ?":                                                                 "PRIMARY KEY",
 	}
 	met := map[string]bool{}
@@ -140,6 +141,9 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		plan := explain(t, s, query, rec.queries[query])
 		for _, line := range plan {
 			m := scan.FindStringSubmatch(line)
+			if strings.HasPrefix(line, "SEARCH devices USING PRIMARY KEY (tenant_id=?)") {
+				t.Errorf("walks through all devices of a tenant:\n%s\n\t%s", query, strings.Join(plan, "\n\t"))
+			}
 			if m != nil && !slices.Contains(small, m[1]) && !slices.Contains(wanted, m[3]) {
 				t.Errorf("walks %s from end to end:\n%s\n\t%s", m[1], query, strings.Join(plan, "\n\t"))
 			}

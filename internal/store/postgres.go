@@ -45,7 +45,7 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	admin := openPool(base, 1, adminParams())
 	admin.SetMaxIdleConns(0) // it is used once in a long while
 	s := &Store{
-		d: d, reads: &pool{reads, d}, quick: &pool{quick, d}, admin: admin, now: cfg.Now, log: cfg.Log,
+		d: d, reads: &pool{DB: reads, d: d}, quick: &pool{DB: quick, d: d}, admin: admin, now: cfg.Now, log: cfg.Log,
 		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
 	}
 	if err := s.adviseServer(ctx); err != nil {

@@ -24,11 +24,22 @@ func list[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, qu
 }
 
 func listWithin[T any](ctx context.Context, most time.Duration, db *pool, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+	return listAs(ctx, most, db, db.ask, scan, query, args)
+}
+
+// listAgain is list for what is read with nearly every notification.
+func listAgain[T any](ctx context.Context, db *pool, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+	return listAs(ctx, readTime, db, db.askAgain, scan, query, args)
+}
+
+type asking = func(ctx context.Context, query string, args []any) (*sql.Rows, error)
+
+func listAs[T any](ctx context.Context, most time.Duration, db *pool, ask asking, scan func(scanner, *T) error, query string, args []any) ([]T, error) {
 	rctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var all []T
 	err := db.again(rctx, func() error {
-		rows, err := db.QueryContext(rctx, db.d.text(query), db.d.args(args)...)
+		rows, err := ask(rctx, query, args)
 		all, err = collect(rows, err, scan)
 		return err
 	})

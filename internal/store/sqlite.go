@@ -44,7 +44,7 @@ func openSQLite(ctx context.Context, cfg Config) (_ *Store, err error) {
 		return nil, errors.Join(err, reads.Close(), quick.Close())
 	}
 	return &Store{
-		d: d, dir: filepath.Dir(cfg.Path), reads: &pool{reads, d}, quick: &pool{quick, d}, writer: w, now: cfg.Now, log: cfg.Log,
+		d: d, dir: filepath.Dir(cfg.Path), reads: &pool{DB: reads, d: d}, quick: &pool{DB: quick, d: d}, writer: w, now: cfg.Now, log: cfg.Log,
 	}, nil
 }
 

@@ -46,7 +46,7 @@ func (s *Store) DeleteUser(ctx context.Context, tenantID, id string) error {
 		if err != nil {
 			return err
 		}
-		return t.exec(`DELETE FROM devices WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
+		return t.exec(`DELETE FROM devices`+byUser+` WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
 	})
 	if err != nil {
 		return fmt.Errorf("delete user: %w", err)

@@ -41,9 +41,6 @@ func serve(args []string, faults string) error {
 	if *crash {
 		return errors.New("crashing as asked")
 	}
-	if err := os.WriteFile(filepath.Join(*data, "peal.db"), nil, 0o600); err != nil {
-		return err
-	}
 	var f Faults
 	if _, err := fmt.Sscan(faults, &f.Lose, &f.Double, &f.Refuse, &f.Stray, &f.Die); err != nil {
 		return fmt.Errorf("%s=%q: %w", FaultsVar, faults, err)
@@ -54,7 +51,10 @@ func serve(args []string, faults string) error {
 	if err != nil {
 		return err
 	}
-	fake := New(os.Getenv("PEAL_OPERATOR_KEY"), f)
+	fake, path := New(os.Getenv("PEAL_OPERATOR_KEY"), f), filepath.Join(*data, "peal.db")
+	if err := fake.Load(path); err != nil {
+		return err
+	}
 	srv := &http.Server{Handler: fake}
 	go func() {
 		<-ctx.Done()
@@ -63,5 +63,5 @@ func serve(args []string, faults string) error {
 	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return fake.Save(path)
 }

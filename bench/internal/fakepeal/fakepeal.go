@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,17 +33,27 @@ type Fake struct {
 
 	mu       sync.Mutex
 	provider string
+	push     pushes
+	pusher   *http.Client
 }
 
-type job struct{ to, text string }
+type job struct {
+	to, text string
+	push     bool
+}
 
 type notification struct {
 	Recipient struct {
-		Phone string `json:"phone"`
+		Phone    string    `json:"phone"`
+		UserID   string    `json:"user_id"`
+		Audience *struct{} `json:"audience"`
 	} `json:"recipient"`
 	Integration string `json:"integration"`
 	Content     struct {
 		Text string `json:"text"`
+		Push *struct {
+			Body string `json:"body"`
+		} `json:"push"`
 	} `json:"content"`
 }
 
@@ -54,13 +65,18 @@ func New(operatorKey string, faults Faults) *Fake {
 	f.mux.Handle("POST /v1/tenants", operator(f.tenant))
 	f.mux.Handle("POST /v1/keys", operator(f.key))
 	f.mux.Handle("POST /v1/integrations", operator(f.integration))
+	f.mux.Handle("PUT /v1/users/{user}/devices/{device}", auth("the-key", f.device))
 	f.mux.Handle("POST /v1/notifications", auth("the-key", f.single))
 	f.mux.Handle("POST /v1/notifications/batch", auth("the-key", f.batch))
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	for range 16 {
 		f.wg.Go(func() {
 			for j := range f.jobs {
-				f.send(client, j)
+				if j.push {
+					f.sendPush(j)
+				} else {
+					f.send(client, j)
+				}
 			}
 			client.CloseIdleConnections()
 		})
@@ -110,16 +126,21 @@ func (f *Fake) integration(w http.ResponseWriter, r *http.Request) {
 		Kind     string
 		Settings struct {
 			BaseURL     string `json:"base_url"`
+			CA          string
 			Limit       *struct{ Rate int }
 			Concurrency int
 		}
 	}
 	err := json.NewDecoder(r.Body).Decode(&in)
-	if err != nil || r.Header.Get("Peal-Tenant") != "t1" || in.Kind != "wasender" || in.Settings.Limit == nil || in.Settings.Limit.Rate != 0 {
+	if err != nil || r.Header.Get("Peal-Tenant") != "t1" || !slices.Contains([]string{"wasender", "fcm", "apns"}, in.Kind) || in.Settings.Limit == nil || in.Settings.Limit.Rate != 0 {
 		answer(w, 422, `{"code":"invalid_request"}`)
 		return
 	}
-	f.SendTo(in.Settings.BaseURL)
+	if in.Kind == "wasender" {
+		f.SendTo(in.Settings.BaseURL)
+	} else {
+		f.pushTo(in.Kind, in.Settings.BaseURL, in.Settings.CA)
+	}
 	answer(w, 201, `{"id":"i1"}`)
 }
 
@@ -160,24 +181,34 @@ func (f *Fake) batch(w http.ResponseWriter, r *http.Request) {
 
 // take returns the status for one notification.
 func (f *Fake) take(n notification) int {
-	if len(n.Recipient.Phone) != len("+919800000000") || n.Integration != "bench" || n.Content.Text == "" {
+	var jobs []job
+	switch phone := n.Recipient.Phone; {
+	case n.Content.Push != nil:
+		for _, token := range f.tokens(&n) {
+			jobs = append(jobs, job{to: token, text: n.Content.Push.Body, push: true})
+		}
+	case len(phone) == len("+919800000000") && n.Integration == "bench" && n.Content.Text != "":
+		jobs = []job{{to: phone, text: n.Content.Text}}
+	}
+	if len(jobs) == 0 {
 		return 422
 	}
-	j := job{to: n.Recipient.Phone, text: n.Content.Text}
 	switch int(f.seen.Add(1)) {
 	case f.faults.Lose:
-		return 202
+		jobs = jobs[1:]
 	case f.faults.Double:
-		f.jobs <- j
+		f.jobs <- jobs[0]
 	case f.faults.Refuse:
 		return 422
 	case f.faults.Die:
 		os.Exit(3)
 	case f.faults.Stray:
-		f.jobs <- j
+		f.jobs <- jobs[0]
 		return 422
 	}
-	f.jobs <- j
+	for _, j := range jobs {
+		f.jobs <- j
+	}
 	return 202
 }
 

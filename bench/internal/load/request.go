@@ -16,6 +16,9 @@ import (
 // itemSize is the JSON of one notification in bytes.
 const itemSize = 1024
 
+// noNumber is where a recipient's number is put in: tally.PhoneDigits zeros, before anything else of that sort.
+const noNumber = "00000000"
+
 const filler = "Your order has left our warehouse in Pune and will be with you on Thursday between ten and twelve. " +
 	"You can follow it on the page we sent you, change the day until tomorrow evening, or have it left with a neighbour. "
 
@@ -28,7 +31,10 @@ type Request struct {
 }
 
 // item is where one message's digits are in raw.
-type item struct{ phone, mark int }
+type item struct {
+	numbers []int // of the recipient's number: once, or in several places
+	mark    int   // below zero: there is none
+}
 
 // Single is POST /v1/notifications with one message.
 func Single(addr, key string, run int) *Request {
@@ -57,11 +63,11 @@ func Direct(addr, key string, run int) *Request {
 }
 
 func single(text string) string {
-	return `{"recipient":{"phone":"` + tally.PhonePrefix + `00000000"},"integration":"bench","content":{"text":"` + text + `"}}`
+	return `{"recipient":{"phone":"` + tally.PhonePrefix + noNumber + `"},"integration":"bench","content":{"text":"` + text + `"}}`
 }
 
 func direct(text string) string {
-	return `{"to":"` + tally.PhonePrefix + `00000000","text":"` + text + `"}`
+	return `{"to":"` + tally.PhonePrefix + noNumber + `","text":"` + text + `"}`
 }
 
 func build(addr, path, key string, run, size, want int, envelope func(text string) string) *Request {
@@ -75,9 +81,9 @@ func build(addr, path, key string, run, size, want int, envelope func(text strin
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		path, addr, key, len(body))
 	r := &Request{raw: []byte(head + body), want: want}
-	phone, mark := strings.Index(one, tally.PhonePrefix)+len(tally.PhonePrefix), strings.Index(one, text)
+	number, mark := strings.Index(one, noNumber), strings.Index(one, text)
 	for at := len(head) + strings.Index(body, one); len(r.items) < size; at += len(one) + 1 {
-		r.items = append(r.items, item{phone: at + phone, mark: at + mark})
+		r.items = append(r.items, item{numbers: []int{at + number}, mark: at + mark})
 	}
 	return r
 }
@@ -94,7 +100,12 @@ func (r *Request) Size() int { return len(r.items) }
 // number gives the request's messages the sequence numbers from first on.
 func (r *Request) number(t *tally.Tally, first int, sent int64) []byte {
 	for i, it := range r.items {
-		tally.PutDigits(r.raw[it.phone:it.phone+tally.PhoneDigits], int64(t.Phone(first+i)))
+		for _, at := range it.numbers {
+			tally.PutDigits(r.raw[at:at+tally.PhoneDigits], int64(t.Phone(first+i)))
+		}
+		if it.mark < 0 {
+			continue
+		}
 		mark := r.raw[it.mark : it.mark+tally.MarkerLen]
 		tally.PutDigits(mark[tally.SeqAt:tally.SeqAt+tally.SeqDigits], int64(first+i))
 		tally.PutDigits(mark[tally.SentAt:tally.SentAt+tally.SentDigits], sent)

@@ -21,7 +21,35 @@ type object map[string]any
 // SetUp makes a tenant, a key and the integration "bench" without a limit, which sends to the stand-in at provider.
 func (p *Process) SetUp(ctx context.Context, provider string, concurrency int) (Tenant, error) {
 	defer p.client.CloseIdleConnections() // the process is to have none but the generator's
-	var t Tenant
+	t, err := p.tenant(ctx, "send", "read")
+	if err != nil {
+		return t, err
+	}
+	return t, p.Integrate(ctx, t, "bench", provider, concurrency)
+}
+
+// Push is a push service to send over.
+type Push struct {
+	Kind, URL, CA string
+	Credentials   map[string]string
+	Concurrency   int
+}
+
+// SetUpPush makes a tenant, a key and the integration "bench" without a limit, which sends over a push service.
+func (p *Process) SetUpPush(ctx context.Context, to Push) (Tenant, error) {
+	defer p.client.CloseIdleConnections() // as in SetUp
+	t, err := p.tenant(ctx, "send", "read", "devices")
+	if err != nil {
+		return t, err
+	}
+	var created struct{}
+	return t, p.post(ctx, t.ID, "/v1/integrations", object{
+		"name": "bench", "kind": to.Kind, "credentials": to.Credentials,
+		"settings": object{"base_url": to.URL, "ca": to.CA, "limit": object{"rate": 0}, "concurrency": to.Concurrency},
+	}, &created)
+}
+
+func (p *Process) tenant(ctx context.Context, scopes ...string) (t Tenant, err error) {
 	var created struct {
 		ID     string `json:"id"`
 		Secret string `json:"secret"`
@@ -30,14 +58,14 @@ func (p *Process) SetUp(ctx context.Context, provider string, concurrency int) (
 		return t, err
 	}
 	t.ID = created.ID
-	if err := p.post(ctx, t.ID, "/v1/keys", object{"name": "bench", "scopes": []string{"send", "read"}}, &created); err != nil {
+	if err := p.post(ctx, t.ID, "/v1/keys", object{"name": "bench", "scopes": scopes}, &created); err != nil {
 		return t, err
 	}
 	t.Key = created.Secret
 	if t.ID == "" || t.Key == "" {
 		return t, fmt.Errorf("the API gave tenant %q and a key of %d characters", t.ID, len(t.Key))
 	}
-	return t, p.Integrate(ctx, t, "bench", provider, concurrency)
+	return t, nil
 }
 
 // Integrate makes an integration without a limit, which sends to the stand-in at provider.

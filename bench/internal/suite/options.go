@@ -16,10 +16,22 @@ const (
 	Batch   = "batch"   // many notifications per request, closed loop
 	Open    = "open"    // one notification per request, by a fixed schedule
 	Idle    = "idle"    // nothing is sent
+
+	FanOut = "fanout" // one notification to many devices; only of systems that push
 )
 
 // Scenarios is all of them.
 func Scenarios() []string { return []string{Ceiling, Single, Batch, Open, Idle} }
+
+// PushScenarios is all of them for systems that push.
+func PushScenarios() []string { return []string{Single, Batch, FanOut} }
+
+func (o *Options) scenarios() []string {
+	if o.Audience > 0 {
+		return PushScenarios()
+	}
+	return Scenarios()
+}
 
 // Options says what to run and how.
 type Options struct {
@@ -40,6 +52,8 @@ type Options struct {
 	OpenConnections  int
 	Rate             float64 // of the open loop, per second
 	Concurrency      int     // of the integration
+	Devices          int     // of systems that push: how many messages go to by turns
+	Audience         int     // and how many a fan-out goes to; 0: nothing is pushed
 
 	Dir        string   // data folders are made in it
 	Keep       bool     // leave them there
@@ -55,8 +69,8 @@ type Options struct {
 // Validate says what is wrong with the options.
 func (o *Options) Validate() error {
 	for _, s := range o.Scenarios {
-		if !slices.Contains(Scenarios(), s) {
-			return fmt.Errorf("no scenario %q; there are %s", s, strings.Join(Scenarios(), ", "))
+		if all := o.scenarios(); !slices.Contains(all, s) {
+			return fmt.Errorf("no scenario %q; there are %s", s, strings.Join(all, ", "))
 		}
 	}
 	for name, n := range map[string]int{
@@ -74,6 +88,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("rate: %v, but it has to be above 0", o.Rate)
 	case o.Duration <= 0 && o.Messages <= 0:
 		return fmt.Errorf("neither a duration nor a number of messages")
+	case o.Audience > 0 && o.Devices < 1:
+		return fmt.Errorf("devices: %d, but at least 1 is needed", o.Devices)
 	case o.Messages > maxMessages:
 		return fmt.Errorf("messages: %d, but there are only %d phone numbers", o.Messages, maxMessages)
 	}

@@ -16,7 +16,8 @@ type Result struct {
 	System   string `json:"system,omitempty"` // empty where there is only Peal
 	Scenario string `json:"scenario"`
 	Run      int    `json:"run"`
-	Error    string `json:"error,omitempty"` // refused, lost, doubled, or the process did not end well
+	Error    string `json:"error,omitempty"`   // refused, lost, doubled, or the process did not end well
+	Skipped  string `json:"skipped,omitempty"` // why nothing was measured
 
 	Accepted   int   `json:"accepted"`
 	Arrived    int   `json:"arrived"`
@@ -37,6 +38,7 @@ type Result struct {
 	PealCPU        float64 `json:"peal_cpu_s_per_1000"`
 	BenchCPU       float64 `json:"bench_cpu_s_per_1000"`
 	OthersPercent  float64 `json:"others_cpu_percent"`
+	BeforeBytes    int64   `json:"before_bytes,omitempty"` // resident when nothing was pushed yet
 	PeakBytes      int64   `json:"peak_bytes"`
 	ResidentBytes  int64   `json:"resident_bytes"`
 	IdleCPUPercent float64 `json:"idle_cpu_percent"`
@@ -87,6 +89,9 @@ func (r *Result) line() string {
 	if r.Error != "" {
 		first, _, _ := strings.Cut(r.Error, "\n")
 		return name + ": FAILED: " + first
+	}
+	if r.Skipped != "" {
+		return name + ": SKIPPED: " + r.Skipped
 	}
 	if r.Scenario == Idle {
 		return fmt.Sprintf("%s: %.1f MB", name, float64(r.ResidentBytes)/(1<<20))

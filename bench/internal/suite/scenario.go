@@ -33,7 +33,7 @@ const (
 type scene struct {
 	*Options
 	name string
-	prov *standin.Server
+	prov Provider
 	sys  *System // nil where the stand-in itself is measured
 	key  string
 	late []int64 // of an open loop
@@ -43,16 +43,18 @@ type scene struct {
 func (o *Options) runOne(ctx context.Context, l Launcher, name string, run int, dir string) (res Result, err error) {
 	res = Result{System: l.Name, Scenario: name, Run: run}
 	s := &scene{Options: o, name: name, key: "k"}
-	if s.prov, err = standin.New("127.0.0.1:0"); err != nil {
+	prov, err := standin.New("127.0.0.1:0")
+	if err != nil {
 		return res, err
 	}
-	defer func() { err = errors.Join(err, s.prov.Close()) }()
+	s.prov = prov
+	defer func() { err = errors.Join(err, prov.Close()) }()
 	if name == Ceiling {
 		err = s.measure(ctx, &res)
 		return res, err
 	}
 	s.sys, err = l.Launch(ctx, Launch{
-		Options: o, Name: strings.TrimPrefix(l.Name+"-"+name, "-"), Run: run, Dir: dir, Provider: s.prov.Addr(),
+		Options: o, Name: strings.TrimPrefix(l.Name+"-"+name, "-"), Scenario: name, Run: run, Dir: dir, Provider: s.prov.Addr(),
 	})
 	if err != nil {
 		return res, err
@@ -65,6 +67,9 @@ func (o *Options) runOne(ctx context.Context, l Launcher, name string, run int, 
 		}
 	}()
 	s.key = s.sys.Key
+	if p := s.sys.Push; p != nil {
+		s.prov, res.BeforeBytes = p.Provider, p.Before
+	}
 	if name == Idle {
 		return res, s.idle(ctx, &res)
 	}
@@ -108,12 +113,14 @@ func (s *scene) warmups() int {
 func (s *scene) measure(ctx context.Context, res *Result) error {
 	if s.Warmup > 0 {
 		t := tally.New(warmupRun, warmupPhones, s.Warmup+s.BatchSize)
+		s.among(t)
 		if err := s.pass(ctx, t, s.warmUp); err != nil {
 			res.fail(fmt.Errorf("warm-up: %w", err))
 			return ctx.Err()
 		}
 	}
 	t := tally.New(measuredRun, 0, s.capacity())
+	s.among(t)
 	before, err := s.usage()
 	if err != nil {
 		return err
@@ -122,6 +129,10 @@ func (s *scene) measure(ctx context.Context, res *Result) error {
 	after, err := s.usage()
 	if err != nil {
 		return errors.Join(err, passErr)
+	}
+	if errors.Is(passErr, errNoAudience) {
+		res.Skipped = passErr.Error()
+		return ctx.Err()
 	}
 	rep := t.Report()
 	res.fill(&rep, s.prov.Counts())
@@ -157,6 +168,8 @@ func (s *scene) usage() (u usage, err error) {
 func (s *scene) capacity() int {
 	n, perSecond := s.Messages, float64(maxPerSecond)
 	switch s.name {
+	case FanOut:
+		return s.Audience
 	case Ceiling:
 		perSecond = maxCeilingPerSecond
 	case Open:
@@ -188,14 +201,20 @@ func (s *scene) config(t *tally.Tally) load.Config {
 		return cfg
 	case Batch:
 		cfg.Connections = s.BatchConnections
-		cfg.Request = load.Batch(s.sys.Addr, s.key, t.Run(), s.BatchSize)
 	case Open:
 		cfg.Connections = s.OpenConnections
-		cfg.Request = load.Single(s.sys.Addr, s.key, t.Run())
-	default:
-		cfg.Request = load.Single(s.sys.Addr, s.key, t.Run())
 	}
 	cfg.Addr = s.sys.Addr
+	switch batch, push := s.name == Batch, s.sys.Push != nil; {
+	case batch && push:
+		cfg.Request = load.PushBatch(cfg.Addr, s.key, t.Run(), s.BatchSize)
+	case batch:
+		cfg.Request = load.Batch(cfg.Addr, s.key, t.Run(), s.BatchSize)
+	case push:
+		cfg.Request = load.Push(cfg.Addr, s.key, t.Run())
+	default:
+		cfg.Request = load.Single(cfg.Addr, s.key, t.Run())
+	}
 	return cfg
 }
 
@@ -207,6 +226,9 @@ func (s *scene) warmUp(ctx context.Context, t *tally.Tally) error {
 
 func (s *scene) load(ctx context.Context, t *tally.Tally) error {
 	cfg := s.config(t)
+	if s.name == FanOut {
+		return s.fanOut(ctx, t)
+	}
 	if s.name == Open {
 		var err error
 		s.late, err = load.Open(ctx, cfg, s.Rate)

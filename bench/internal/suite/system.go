@@ -8,6 +8,8 @@ import (
 
 	"peal/bench/internal/host"
 	"peal/bench/internal/server"
+	"peal/bench/internal/standin"
+	"peal/bench/internal/tally"
 )
 
 // System is what a run measures: one process or several, with the API of Peal's that the loops use.
@@ -16,9 +18,25 @@ type System struct {
 	Key    string // what they are sent with
 	Exited <-chan struct{}
 
+	Push *Push // of a system that pushes
+
 	Usage  func() (Usage, error)
 	Verify func(ctx context.Context, want int) error // so many rows, each with its one end; nil where nobody looks
 	Stop   func() error
+}
+
+// Push is what is different about a system that pushes.
+type Push struct {
+	Provider Provider // the system's own; it closes it
+	Devices  int      // that are registered, numbered from 0
+	Before   int64    // resident bytes when nothing was sent yet
+}
+
+// Provider takes what a system sends, and counts.
+type Provider interface {
+	Addr() string
+	Record(t *tally.Tally)
+	Counts() standin.Counts
 }
 
 // Usage is what the system's processes have used so far.
@@ -37,6 +55,7 @@ type Launcher struct {
 type Launch struct {
 	*Options
 	Name     string // of the run, for files
+	Scenario string
 	Run      int
 	Dir      string // its own
 	Provider string // the stand-in's address
@@ -44,13 +63,9 @@ type Launch struct {
 
 // LaunchPeal starts Peal with everything at its default, and sets it up.
 func LaunchPeal(ctx context.Context, l Launch) (*System, error) {
-	cfg := server.Config{Binary: l.Binary, Dir: l.Dir, Args: l.PealArgs, Env: l.PealEnv}
-	if l.CPUProfile != "" {
-		path, err := filepath.Abs(fmt.Sprintf("%s-%s-%d.prof", l.CPUProfile, l.Name, l.Run))
-		if err != nil {
-			return nil, err
-		}
-		cfg.Env = append(cfg.Env[:len(cfg.Env):len(cfg.Env)], "PEAL_CPUPROFILE="+path)
+	cfg, err := l.Process()
+	if err != nil {
+		return nil, err
 	}
 	peal, err := server.Start(ctx, cfg)
 	if err != nil {
@@ -60,6 +75,24 @@ func LaunchPeal(ctx context.Context, l Launch) (*System, error) {
 	if err != nil {
 		return nil, errors.Join(err, peal.Stop())
 	}
+	return SystemOf(peal, tenant), nil
+}
+
+// Process is how a run's Peal is to be started.
+func (l *Launch) Process() (server.Config, error) {
+	cfg := server.Config{Binary: l.Binary, Dir: l.Dir, Args: l.PealArgs, Env: l.PealEnv}
+	if l.CPUProfile != "" {
+		path, err := filepath.Abs(fmt.Sprintf("%s-%s-%d.prof", l.CPUProfile, l.Name, l.Run))
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Env = append(cfg.Env[:len(cfg.Env):len(cfg.Env)], "PEAL_CPUPROFILE="+path)
+	}
+	return cfg, nil
+}
+
+// SystemOf is a Peal that is set up.
+func SystemOf(peal *server.Process, tenant server.Tenant) *System {
 	return &System{
 		Addr: peal.Addr, Key: tenant.Key, Exited: peal.Exited(), Stop: peal.Stop,
 		Usage: func() (u Usage, err error) {
@@ -70,5 +103,5 @@ func LaunchPeal(ctx context.Context, l Launch) (*System, error) {
 			u.Resident, u.Peak = m.Now, m.Peak
 			return u, err
 		},
-	}, nil
+	}
 }

@@ -31,6 +31,7 @@ func (o *Options) described() Described {
 		Batch:   fmt.Sprintf("closed loop, %d connections, %d notifications per request, %s", o.BatchConnections, o.BatchSize, length),
 		Open:    fmt.Sprintf("open loop, %g/s, 1 notification per request, up to %d connections, %s", o.Rate, o.OpenConnections, length),
 		Idle:    fmt.Sprintf("set up and nothing sent, %s", o.Idle),
+		FanOut:  fmt.Sprintf("one request to an audience of %d devices", o.Audience),
 	} {
 		if slices.Contains(o.Scenarios, name) {
 			d.Loops = append(d.Loops, name+": "+text)
@@ -46,7 +47,9 @@ func (o *Options) described() Described {
 	return d
 }
 
-func order(loop string) int { return slices.Index(Scenarios(), LoopName(loop)) }
+func order(loop string) int {
+	return slices.Index(append(Scenarios(), FanOut), LoopName(loop))
+}
 
 // LoopName is the scenario that an entry of Described.Loops describes.
 func LoopName(loop string) string {

@@ -20,6 +20,9 @@ const (
 	MarkerLen = SentAt + SentDigits
 )
 
+// Everybody is the sequence number in a message that goes to all devices: an arrival's own number is its device's.
+const Everybody = 9_999_999_999
+
 // AppendMarker appends the marker of a run with zeros for the sequence number and the time it was sent.
 func AppendMarker(dst []byte, run int) []byte {
 	start := len(dst)

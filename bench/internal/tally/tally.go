@@ -16,9 +16,10 @@ const (
 
 // Tally has a slot for every sequence number, made beforehand, so that recording costs no lock and no allocation.
 type Tally struct {
-	run       int
-	phoneBase int
-	base      time.Time
+	run        int
+	phoneBase  int
+	recipients int
+	base       time.Time
 
 	sent     []int64 // written by the one who sends the message
 	accepted []int64 // written by the one who reads its 202
@@ -32,11 +33,15 @@ type Tally struct {
 // phone base sets their phone numbers apart.
 func New(run, phoneBase, capacity int) *Tally {
 	return &Tally{
-		run: run, phoneBase: phoneBase,
+		run: run, phoneBase: phoneBase, recipients: phones,
 		base: time.Now().Add(-time.Second), // zero means "never"
 		sent: make([]int64, capacity), accepted: make([]int64, capacity), arrived: make([]int64, capacity),
 	}
 }
+
+// Among has the messages go to so many recipients, one after another and again from the first: devices, of which there
+// are fewer than there are phone numbers.
+func (t *Tally) Among(recipients int) { t.recipients = recipients }
 
 // Run is the number in the markers of the tally's messages.
 func (t *Tally) Run() int { return t.run }
@@ -47,8 +52,8 @@ func (t *Tally) Capacity() int { return len(t.sent) }
 // Now is the time in nanoseconds by the tally's own clock; it is monotonic.
 func (t *Tally) Now() int64 { return int64(time.Since(t.base)) }
 
-// Phone is the number after PhonePrefix of a message's recipient.
-func (t *Tally) Phone(seq int) int { return (t.phoneBase + seq) % phones }
+// Phone is the number after PhonePrefix of a message's recipient, or the number of its device.
+func (t *Tally) Phone(seq int) int { return (t.phoneBase + seq) % t.recipients }
 
 // Sent records when the message was sent, or in an open loop when it was due.
 func (t *Tally) Sent(seq int, at int64) { t.sent[seq] = at }
