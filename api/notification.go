@@ -47,6 +47,7 @@ type Accepted struct {
 	ID         string             `json:"id" doc:"The notification's id"`
 	CreatedAt  time.Time          `json:"created_at"`
 	Deliveries []AcceptedDelivery `json:"deliveries"`
+	Expanding  bool               `json:"expanding,omitempty" doc:"Of an audience: its deliveries are made from now on, or from send_at; GET /v1/notifications/{id} tells how far that is"`
 	Queue      *QueueEstimate     `json:"queue,omitempty" doc:"When it is going to go out, estimated; absent when it does not wait. A repeat with the same idempotency key gives the first estimate again"`
 }
 
@@ -93,5 +94,16 @@ type Notification struct {
 	ExpiresAt  *time.Time      `json:"expires_at,omitempty"`
 	CreatedAt  time.Time       `json:"created_at"`
 	Queue      *QueueEstimate  `json:"queue,omitempty" doc:"When it is going to go out, estimated; absent when it does not wait"`
-	Deliveries []Delivery      `json:"deliveries"`
+	Deliveries []Delivery      `json:"deliveries" doc:"Of an audience the first 100; GET /v1/deliveries?notification_id= pages through all"`
+
+	Expansion *Expansion       `json:"expansion,omitempty" doc:"Of an audience: how far it has become deliveries"`
+	Counts    map[string]int64 `json:"counts,omitempty" doc:"Of an audience: the deliveries by status"`
+}
+
+// Expansion tells how far a notification to an audience has become deliveries.
+type Expansion struct {
+	Planned   int64      `json:"planned" doc:"Deliveries so far"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	End       string     `json:"end,omitempty" enum:"done,canceled,expired,no_integration,restored,failed" doc:"How it ended. Only after done every device was planned for. no_integration: the one that it was to go over was deleted. restored: the records went back to a backup, and who was sent it since is not known"`
 }

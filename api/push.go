@@ -165,7 +165,14 @@ type Audience struct {
 
 // DryRun is the answer of POST /v1/notifications?dry_run=true: what would be sent, and why the others would not.
 type DryRun struct {
-	Deliveries []DryRunDelivery `json:"deliveries"`
+	Deliveries []DryRunDelivery `json:"deliveries" doc:"Of an audience the first ten"`
+	Audience   *DryRunAudience  `json:"audience,omitempty" doc:"Of an audience: how many there would be"`
+}
+
+// DryRunAudience counts the deliveries to an audience that would be made.
+type DryRunAudience struct {
+	Queued  int64            `json:"queued"`
+	Skipped map[string]int64 `json:"skipped,omitempty" doc:"By reason"`
 }
 
 // DryRunDelivery is one delivery that would be made.

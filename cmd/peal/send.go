@@ -20,6 +20,7 @@ const sendRetries = 3
 type SendCmd struct {
 	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678."`
 	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number or devices Peal knows."`
+	Audience    string `name:"audience" placeholder:"WHOM" xor:"recipient" help:"Of a push: many devices at once: all, or app=ID, platform=NAME, locale=TAG, parted by commas."`
 	Platform    string `name:"platform" placeholder:"NAME" help:"Of a push: only the user's devices of it, such as ios."`
 	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp or push."`
 	Integration string `name:"integration" placeholder:"NAME" help:"Integration to send over, by name or id."`
@@ -48,6 +49,7 @@ func (SendCmd) Help() string {
 	return "Examples:\n\n" +
 		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
 		"  peal send --user raju --title 'Your order' --text 'It is on its way' --link https://shop.example.com/orders/17 --dry-run\n" +
+		"  peal send --audience app=com.example.shop,platform=android --title Sale --text 'Today only' --priority bulk\n" +
 		"  peal send --file batch.json"
 }
 
@@ -58,7 +60,7 @@ func (c *SendCmd) Run(ctx context.Context, t *term) error {
 		return err
 	}
 	if c.File != "" {
-		if c.To != "" || c.User != "" || c.Wait || c.DryRun || c.Key != "" || len(c.kinds()) > 0 {
+		if c.To != "" || c.User != "" || c.Audience != "" || c.Wait || c.DryRun || c.Key != "" || len(c.kinds()) > 0 {
 			return usagef("--file stands alone: recipients, contents and keys are in the file, and --wait and --dry-run are for one notification")
 		}
 		return sendFile(ctx, t, cl, c.File, c.JSON)
@@ -89,6 +91,15 @@ func dryRun(ctx context.Context, t *term, cl *client.Client, req *api.Notificati
 	}
 	if asJSON {
 		return t.json(out)
+	}
+	if a := out.Audience; a != nil {
+		facts := []string{"would be queued", fmt.Sprint(a.Queued)}
+		for _, reason := range slices.Sorted(maps.Keys(a.Skipped)) {
+			facts = append(facts, "would be skipped", fmt.Sprintf("%d: %s", a.Skipped[reason], reason))
+		}
+		if err := t.facts(facts...); err != nil {
+			return err
+		}
 	}
 	for i := range out.Deliveries {
 		d := &out.Deliveries[i]
@@ -149,6 +160,9 @@ func printAccepted(t *term, a *api.Accepted, replayed bool) error {
 		}
 		rows = append(rows, []string{"delivery", row})
 	}
+	if a.Expanding {
+		rows = append(rows, []string{"audience", "its deliveries are made from now on, or from --send-at"})
+	}
 	if q := a.Queue; q != nil && q.Ahead > 0 {
 		row := fmt.Sprintf("%d before it", q.Ahead)
 		if q.ETA != nil {
@@ -161,15 +175,22 @@ func printAccepted(t *term, a *api.Accepted, replayed bool) error {
 
 // request makes the notification that the flags describe.
 func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
-	if c.To == "" && c.User == "" {
-		return nil, usagef("nobody to send to: give --to or --user (or --file)")
+	if c.To == "" && c.User == "" && c.Audience == "" {
+		return nil, usagef("nobody to send to: give --to, --user or --audience (or --file)")
+	}
+	if c.Audience != "" && c.Wait {
+		return nil, usagef("--wait follows the deliveries to somebody; look at how far an audience is with: peal log --notification ID")
+	}
+	audience, err := audienceOf(c.Audience)
+	if err != nil {
+		return nil, err
 	}
 	content, err := c.content()
 	if err != nil {
 		return nil, err
 	}
 	req := &api.NotificationRequest{
-		Recipient:      api.Recipient{Phone: c.To, UserID: c.User, Platform: c.Platform},
+		Recipient:      api.Recipient{Phone: c.To, UserID: c.User, Platform: c.Platform, Audience: audience},
 		Channel:        c.Channel,
 		Integration:    c.Integration,
 		Content:        *content,

@@ -62,6 +62,7 @@ type App struct {
 	checker   *track.Checker
 	retainer  *track.Retainer
 	unseen    *track.Unseen
+	expander  *route.Expander
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
@@ -219,6 +220,12 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.folder.Parked = a.checker.Urge
 	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
+	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}
+	a.expander = route.NewExpander(route.ExpanderConfig{
+		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
+		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+	})
+	a.stream.OnExpand(a.expander.Wake)
 	accepting := func() int { return a.leases.Count(peal.RoleAccept) }
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{
 		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,
@@ -228,8 +235,8 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
-			Planner: &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}, Records: a.store, Jobs: a.stream, Metrics: a.metrics,
-			Quotas: a.quotas, Recall: a.store, Queues: a.queues, Log: a.log, Now: a.clock.Now,
+			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues,
+			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),

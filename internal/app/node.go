@@ -108,12 +108,13 @@ type stage interface {
 type alone struct {
 	stage
 	leases *lease.Keeper
+	role   string
 	name   string
 }
 
 // Run runs the stage while this node has its lease.
 func (a alone) Run(ctx context.Context) error {
-	return a.leases.Alone(ctx, "task:"+a.name, peal.RoleTrack, a.stage.Run)
+	return a.leases.Alone(ctx, "task:"+a.name, a.role, a.stage.Run)
 }
 
 // stagesOf are what this node's roles ask for.
@@ -125,10 +126,16 @@ func (a *App) stagesOf() []stage {
 	if a.has(peal.RoleSend) {
 		all = append(all, a.send)
 	}
+	if a.has(peal.RoleRoute) {
+		all = append(all, alone{a.expander, a.leases, peal.RoleRoute, "expand"})
+	}
 	if a.has(peal.RoleTrack) {
-		all = append(all, a.folder, alone{a.ledger, a.leases, "ledger"}, alone{a.checker, a.leases, "checker"},
-			alone{a.retainer, a.leases, "retention"},
-			alone{a.unseen, a.leases, "devices"}, alone{a.auditor, a.leases, "audit"})
+		all = append(all, a.folder)
+		for name, s := range map[string]stage{
+			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor,
+		} {
+			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
+		}
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/pipeline/accept"
 )
 
@@ -40,6 +41,21 @@ func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
 	}
 	out.Status = string(peal.Sum(statuses))
 	return out
+}
+
+// expansionOf adds how far a notification to an audience has come, and sums up what the first deliveries do not show.
+func expansionOf(out *api.Notification, x *peal.Expansion) {
+	var req pipeline.ExpansionRequest
+	if json.Unmarshal(x.Request, &req) == nil { // Peal wrote it; one without is shown without
+		a := &req.Audience
+		out.Recipient.Audience = &api.Audience{All: *a == peal.Audience{}, AppID: a.AppID, Platform: a.Platform, Locale: a.Locale}
+	}
+	out.Expansion = &api.Expansion{Planned: x.Planned, StartedAt: optional(x.StartedAt), EndedAt: optional(x.EndedAt), End: string(x.End)}
+	out.Counts = make(map[string]int64, len(x.Counts))
+	for s, n := range x.Counts {
+		out.Counts[string(s)] = n
+	}
+	out.Status = string(x.Status())
 }
 
 func deliveryOf(d *peal.Delivery) api.Delivery {

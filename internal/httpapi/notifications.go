@@ -27,7 +27,7 @@ func (s *Server) notifications() {
 	s.describe("send-batch", "/v1/notifications/batch", "Tell many at once: 1 to 1,000",
 		"Every item has its own answer; one that is wrong does not sink the others. The answer is 202 even when all are wrong: look at each.",
 		reflect.TypeFor[api.BatchRequest](), reflect.TypeFor[api.BatchResponse](), false)
-	huma.Register(s.api, op("get-notification", http.MethodGet, "/v1/notifications/{id}", "Notifications", "Look at a notification and its deliveries"), s.getNotification)
+	huma.Register(s.api, op("get-notification", http.MethodGet, "/v1/notifications/{id}", "Notifications", "Look at a notification and its deliveries; of an audience at the first 100"), s.getNotification)
 	huma.Register(s.api, op("cancel-notification", http.MethodPost, "/v1/notifications/{id}/cancel", "Notifications", "Cancel what was not sent yet"), s.cancelNotification)
 }
 
@@ -269,6 +269,15 @@ func (s *Server) notification(ctx context.Context, tenantID, id string) (*notifi
 	out := notificationOf(n, ds)
 	for i := range ds {
 		out.Queue = accept.Later(out.Queue, s.cfg.Queues.Estimate(ctx, &ds[i]))
+	}
+	if n.Phone == "" && n.UserID == "" {
+		x, err := s.cfg.Deliveries.Expansion(ctx, tenantID, n.ID)
+		if err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		if x != nil {
+			expansionOf(&out, x)
+		}
 	}
 	return &notificationOutput{out}, nil
 }

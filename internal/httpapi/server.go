@@ -31,6 +31,7 @@ type Accepter interface {
 // Log is what became of notifications.
 type Log interface {
 	Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error)
+	Expansion(ctx context.Context, tenantID, notificationID string) (*peal.Expansion, error)
 	Cancel(ctx context.Context, tenantID, notificationID string) error
 	Deliveries(ctx context.Context, tenantID string, f peal.LogFilter) ([]peal.Delivery, error)
 	Delivery(ctx context.Context, tenantID, id string) (*peal.Delivery, []peal.Event, error)

@@ -67,16 +67,19 @@ type Job struct {
 type Submission struct {
 	Notification peal.Notification
 	Deliveries   []peal.Delivery
-	Key          string   // idempotency key within the tenant; empty: none
-	BodyHash     [32]byte // of the request in canonical form
-	Answer       []byte   // what the first request is answered, and every repeat
+	Expansion    *Expansion // of a notification to an audience, whose deliveries come later
+	Key          string     // idempotency key within the tenant; empty: none
+	BodyHash     [32]byte   // of the request in canonical form
+	Answer       []byte     // what the first request is answered, and every repeat
 }
 
 // Jobs are those that a submission asks for.
-func (s *Submission) Jobs() []Job {
-	jobs := make([]Job, 0, len(s.Deliveries))
-	for i := range s.Deliveries {
-		if d := &s.Deliveries[i]; d.Status == peal.Queued {
+func (s *Submission) Jobs() []Job { return jobsOf(s.Deliveries) }
+
+func jobsOf(deliveries []peal.Delivery) []Job {
+	jobs := make([]Job, 0, len(deliveries))
+	for i := range deliveries {
+		if d := &deliveries[i]; d.Status == peal.Queued {
 			jobs = append(jobs, Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority, Due: d.DueAt})
 		}
 	}

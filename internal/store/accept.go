@@ -82,6 +82,11 @@ func acceptOne(t *tx, sub *pipeline.Submission) (pipeline.Verdict, error) {
 			return pipeline.Verdict{}, err
 		}
 	}
+	if sub.Expansion != nil {
+		if err := t.exec(sqlPutExpansion, expansionArgs(sub.Expansion)...); err != nil {
+			return pipeline.Verdict{}, fmt.Errorf("write expansion: %w", err)
+		}
+	}
 	return pipeline.Verdict{Answer: sub.Answer}, nil
 }
 
@@ -125,7 +130,10 @@ func scanNotification(row scanner, n *peal.Notification) error {
 		opt[json.RawMessage]{&n.Metadata}, &n.Priority, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
 }
 
-// Notification gives a notification and its deliveries, as the log has them now.
+// firstDeliveries is how many deliveries a notification is shown with. Only an audience has more.
+const firstDeliveries = 100
+
+// Notification gives a notification and its deliveries, as the log has them now; of an audience's the first.
 func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.Notification, []peal.Delivery, error) {
 	from, to, err := peal.DeliveryRange(id)
 	if err != nil {
@@ -138,7 +146,8 @@ func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.No
 		return nil, nil, notFound(err, "notification")
 	}
 	ds, err := list(ctx, s.reads, scanDelivery, `SELECT `+deliveryColumns+` FROM communications_log
-		WHERE tenant_id = ? AND delivery_id BETWEEN ? AND ? AND notification_id = ? ORDER BY delivery_id`, tenantID, from, to, id)
+		WHERE tenant_id = ? AND delivery_id BETWEEN ? AND ? AND notification_id = ? ORDER BY delivery_id LIMIT ?`,
+		tenantID, from, to, id, firstDeliveries)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read deliveries: %w", err)
 	}

@@ -35,6 +35,9 @@ const (
 	sqlDoubtEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, code, detail)
 		SELECT delivery_id, ?, CAST(? AS BIGINT), ?, 'uncertain', ?, ? FROM communications_log
 		WHERE in_flight = 1 AND integration_id = ? AND delivery_id`
+	// What may have been expanded since is not expanded again.
+	sqlDoubtExpansions = `UPDATE expansions SET ended_at = ?1, outcome = ?2 WHERE ended_at IS NULL
+		AND (due_at IS NULL OR due_at <= ?1) AND notification_id < ?3`
 	sqlDoubt = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
 		attempts = attempts + CASE status WHEN 'queued' THEN 1 ELSE 0 END, check_at = ?3, updated_at = ?3, due_at = NULL, put_back = NULL
 		WHERE in_flight = 1 AND integration_id = ?4 AND delivery_id`
@@ -96,6 +99,12 @@ func (d *Doubt) set(ctx context.Context, reads *pool, write func(context.Context
 		return r, err
 	}
 	r.Harmless = harmless
+	err = write(ctx, func(t *tx) error {
+		return t.exec(sqlDoubtExpansions, d.Now.UnixMicro(), string(peal.ExpansionRestored), d.bound())
+	})
+	if err != nil {
+		return r, fmt.Errorf("end expansions: %w", err)
+	}
 	for id := range integrations {
 		for after, n := "", doubtStep; n == doubtStep; {
 			err := write(ctx, func(t *tx) (err error) {

@@ -243,7 +243,7 @@ func (s *Store) retainPartitions(ctx context.Context, before time.Time) (r peal.
 	if err := s.retainRows(ctx, "_default", before, &r); err != nil {
 		return r, err
 	}
-	return r, s.forgetCounts(ctx, oldest)
+	return r, errors.Join(s.forgetExpansions(ctx, before), s.forgetCounts(ctx, oldest))
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -256,7 +256,9 @@ func earlier(a, b time.Time) time.Time {
 // dropWeek drops a week of all tables, unless somebody still waits for something in it; then it tells what.
 func (s *Store) dropWeek(ctx context.Context, w week) (held peal.Held, err error) {
 	log := "communications_log" + w.suffix()
-	count := `SELECT (SELECT COUNT(*) FROM ` + log + ` WHERE in_flight = 1), (SELECT COUNT(*) FROM ` + log + ` WHERE dead_at IS NOT NULL)`
+	// What an open expansion is going to write belongs here, too.
+	count := `SELECT (SELECT COUNT(*) FROM ` + log + ` WHERE in_flight = 1) + (SELECT COUNT(*) FROM expansions WHERE ended_at IS NULL
+		AND notification_id >= '` + idAt(w.start) + `' AND notification_id < '` + idAt(w.end()) + `'), (SELECT COUNT(*) FROM ` + log + ` WHERE dead_at IS NOT NULL)`
 	scan := func(row scanner, h *peal.Held) error { return row.Scan(&h.InFlight, &h.DeadLetters) }
 	named := func(h peal.Held) peal.Held {
 		if h.InFlight+h.DeadLetters > 0 {

@@ -191,6 +191,7 @@ func putSubmissions(t *tx, subs []*pipeline.Submission) error {
 	if len(ds) > 0 {
 		queueDeliveries(b, ds)
 	}
+	queueExpansions(b, t.d, subs)
 	keys := counts.sorted()
 	b.Queue(pgCountAccepted,
 		column(keys, func(k tallyKey) string { return k.tenantID }), column(keys, func(k tallyKey) int64 { return k.hour }), t.node,

@@ -204,33 +204,6 @@ func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 	return total, nil
 }
 
-// Cancel ends the deliveries of a notification that still wait. It fails with NotCancelable when none could be: all
-// were sent, are being sent, or have ended otherwise; a second cancel is no error.
-func (s *Store) Cancel(ctx context.Context, tenantID, notificationID string) error {
-	n, deliveries, err := s.Notification(ctx, tenantID, notificationID)
-	if err != nil {
-		return err
-	}
-	var canceled int
-	err = s.write(ctx, func(t *tx) error {
-		canceled = 0
-		for i := range deliveries {
-			ok, err := cancelOne(t, n.TenantID, deliveries[i].ID, "canceled by request", s.now())
-			if err != nil {
-				return fmt.Errorf("cancel: %w", err)
-			}
-			if ok || deliveries[i].Status == peal.Canceled {
-				canceled++
-			}
-		}
-		return nil
-	})
-	if err == nil && canceled == 0 {
-		return peal.Errorf(peal.NotCancelable, "none of its deliveries is still queued")
-	}
-	return err
-}
-
 const sqlHasIntegration = `SELECT EXISTS (SELECT 1 FROM communications_log l JOIN integrations i
 	ON i.integration_id = l.integration_id WHERE l.tenant_id = ? AND l.delivery_id = ? AND i.deleted_at IS NULL)`
 

@@ -35,7 +35,7 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (peal.Retention, e
 	if err := s.retainRows(ctx, "", before, &r); err != nil {
 		return r, err
 	}
-	return r, s.forgetCounts(ctx, before)
+	return r, errors.Join(s.forgetExpansions(ctx, before), s.forgetCounts(ctx, before))
 }
 
 // markWhole notes, before anything leaves, that it may: who has read rows and then finds no new mark has read all of them.
@@ -70,6 +70,21 @@ func (s *Store) forgetCounts(ctx context.Context, before time.Time) error {
 	})
 	if err != nil {
 		return fmt.Errorf("forget counts: %w", err)
+	}
+	return nil
+}
+
+// forgetExpansions lets go of those whose notification is gone.
+func (s *Store) forgetExpansions(ctx context.Context, before time.Time) error {
+	err := s.eachTenant(ctx, "expansions", func(tenant string) error {
+		_, err := s.inSteps(ctx, `DELETE FROM expansions WHERE tenant_id = ?1 AND notification_id IN (SELECT notification_id
+			FROM expansions x WHERE tenant_id = ?1 AND ended_at IS NOT NULL AND notification_id < ?2 AND NOT EXISTS (SELECT 1 FROM
+			notifications n WHERE n.tenant_id = x.tenant_id AND n.notification_id = x.notification_id) LIMIT ?3)`,
+			retainStep, []any{tenant, idAt(before)})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget expansions: %w", err)
 	}
 	return nil
 }
@@ -164,7 +179,8 @@ func retainDeliveries(t *tx, suffix, tenant, after, bound string) ([]string, err
 	return ids, t.exec(`DELETE FROM communications_log`+suffix+` WHERE tenant_id = ? AND delivery_id`+t.d.anyOf, tenant, t.d.list(ids))
 }
 
-// retainNotifications deletes those of the next step of notifications that have no delivery left, and gives the step.
+// retainNotifications deletes those of the next step of notifications that have no delivery left and get none, and gives
+// the step.
 func retainNotifications(t *tx, suffix, tenant, after, bound string) ([]string, error) {
 	rows, err := t.query(`SELECT notification_id FROM notifications`+suffix+` WHERE tenant_id = ? AND notification_id > ?
 		AND notification_id < ? ORDER BY notification_id LIMIT ?`, tenant, after, bound, retainStep)
@@ -177,5 +193,7 @@ func retainNotifications(t *tx, suffix, tenant, after, bound string) ([]string, 
 		AND NOT EXISTS (SELECT 1 FROM communications_log`+suffix+` l WHERE l.tenant_id = notifications`+suffix+`.tenant_id
 		AND l.delivery_id BETWEEN substr(notifications`+suffix+`.notification_id, 1, 19) || '0000-000000000000'
 		AND substr(notifications`+suffix+`.notification_id, 1, 19) || 'ffff-ffffffffffff'
-		AND l.notification_id = notifications`+suffix+`.notification_id)`, tenant, t.d.list(ids))
+		AND l.notification_id = notifications`+suffix+`.notification_id)
+		AND NOT EXISTS (SELECT 1 FROM expansions x WHERE x.tenant_id = notifications`+suffix+`.tenant_id
+		AND x.notification_id = notifications`+suffix+`.notification_id AND x.ended_at IS NULL)`, tenant, t.d.list(ids))
 }

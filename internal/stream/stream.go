@@ -32,6 +32,7 @@ type Stream struct {
 	log      *slog.Logger
 	lost     func()
 	changed  func(ctx context.Context) // see OnChange
+	expand   func()                    // see OnExpand
 	now      func() time.Time
 	replicas int
 	timeout  time.Duration // of a request

@@ -11,18 +11,29 @@ import (
 // misses it reads the register again a little later.
 const changedSubject = "peal.changed"
 
+// expandSubject is where nodes tell each other that there is an audience to expand.
+const expandSubject = "peal.expand"
+
 // tellTwice is how long a node that was just told waits for more before it passes that on.
 const tellTwice = 20 * time.Millisecond
 
 // Changed tells all nodes, but not this one, that the register of integrations has changed.
-func (s *Stream) Changed() {
-	if err := s.away(); err != nil {
+func (s *Stream) Changed() { s.tell(changedSubject) }
+
+// Expand tells all nodes, but not this one, that there is an audience to expand.
+func (s *Stream) Expand() { s.tell(expandSubject) }
+
+func (s *Stream) tell(subject string) {
+	if s.server != nil || s.away() != nil { // embedded: there are no others
 		return
 	}
-	if err := s.conn.Publish(changedSubject, nil); err != nil {
-		s.log.Debug("the other nodes were not told of a change; they find out", "error", err)
+	if err := s.conn.Publish(subject, nil); err != nil {
+		s.log.Debug("the other nodes were not told of a change; they find out", "subject", subject, "error", err)
 	}
 }
+
+// OnExpand names who is told when another node has accepted a notification to an audience. It must not wait for anything.
+func (s *Stream) OnExpand(f func()) { s.expand = f }
 
 // OnChange names who is told when another node has changed the register of integrations. It is called from Run, one
 // call at a time.
@@ -47,6 +58,14 @@ func (s *Stream) Run(ctx context.Context) error {
 		return nil
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection may be gone
+	if s.expand != nil {
+		sub, err := s.conn.Subscribe(expandSubject, func(*nats.Msg) { s.expand() })
+		if err != nil {
+			s.log.Warn("audiences that other nodes accept are expanded late", "error", err)
+		} else {
+			defer func() { _ = sub.Unsubscribe() }()
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():

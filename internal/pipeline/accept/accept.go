@@ -26,6 +26,8 @@ type Planner interface {
 	Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error)
 	// Plan gives the deliveries of one of them. It is given what Look has found.
 	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error)
+	// PlanAudience gives what one to an audience is expanded from.
+	PlanAudience(n *peal.Notification, req *api.NotificationRequest) (*pipeline.Expansion, error)
 	// DryRun tells what Plan would plan, and what the providers would be sent.
 	DryRun(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) (*api.DryRun, error)
 }
@@ -53,6 +55,7 @@ type Config struct {
 	Quotas  *Quotas // nil: no limits
 	Recall  Recall  // asked for repeats of those that are over their quota; nil: they are refused like others
 	Queues  *Queues // nil: no estimates
+	Expand  func()  // told when a notification to an audience was accepted; nil: nobody
 	Metrics *metrics.Metrics
 	Log     *slog.Logger     // default: none
 	Now     func() time.Time // default time.Now
@@ -114,9 +117,11 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 	}
 	s.unused(tenantID, subs, verdicts)
 	var jobs []pipeline.Job
+	expand := false
 	for n, v := range verdicts {
 		results[index[n]] = s.result(&subs[n], &v)
 		if !v.Replayed && !v.Conflict {
+			expand = expand || subs[n].Expansion != nil
 			jobs = append(jobs, subs[n].Jobs()...)
 			for i := range subs[n].Deliveries {
 				s.cfg.Metrics.Accepted.WithLabelValues(subs[n].Deliveries[i].IntegrationID).Inc()
@@ -124,6 +129,9 @@ func (s *Stage) Accept(ctx context.Context, tenantID string, items []Item) ([]Re
 		}
 	}
 	s.cfg.Jobs.Publish(jobs)
+	if expand && s.cfg.Expand != nil {
+		s.cfg.Expand()
+	}
 	return results, nil
 }
 
@@ -224,7 +232,12 @@ func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, 
 	if item.Device != nil {
 		devices = map[string][]peal.Device{item.Device.UserID: {*item.Device}}
 	}
-	if sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices); err != nil {
+	if item.Request.Recipient.Audience != nil {
+		sub.Expansion, err = s.cfg.Planner.PlanAudience(&sub.Notification, item.Request)
+	} else {
+		sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices)
+	}
+	if err != nil {
 		return err
 	}
 	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
@@ -319,7 +332,7 @@ func bodyHash(req *api.NotificationRequest) ([sha256.Size]byte, error) {
 }
 
 func (s *Stage) answer(ctx context.Context, sub *pipeline.Submission) ([]byte, error) {
-	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt}
+	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt, Expanding: sub.Expansion != nil}
 	a.Deliveries = make([]api.AcceptedDelivery, len(sub.Deliveries))
 	for i := range sub.Deliveries {
 		d := &sub.Deliveries[i]

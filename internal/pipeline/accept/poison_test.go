@@ -21,6 +21,10 @@ func (planner) Look(context.Context, string, []*api.NotificationRequest) (map[st
 	return nil, nil
 }
 
+func (planner) PlanAudience(n *peal.Notification, _ *api.NotificationRequest) (*pipeline.Expansion, error) {
+	return &pipeline.Expansion{TenantID: n.TenantID, NotificationID: n.ID, Request: []byte(`{}`), CreatedAt: n.CreatedAt}, nil
+}
+
 func (planner) DryRun(context.Context, *peal.Notification, *api.NotificationRequest) (*api.DryRun, error) {
 	return &api.DryRun{}, nil
 }

@@ -16,10 +16,18 @@ import (
 // DryRun tells what a notification would become: each delivery with what its provider would be sent, or why it would be
 // skipped. Nobody is called, and nothing is written.
 func (p *Planner) DryRun(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) (*api.DryRun, error) {
+	if req.Recipient.Audience != nil {
+		return p.dryAudience(ctx, n, req)
+	}
 	all, err := p.dryPlan(ctx, n, req)
 	if err != nil {
 		return nil, err
 	}
+	return p.show(all)
+}
+
+// show tells what deliveries are and what their providers would be sent.
+func (p *Planner) show(all []planned) (_ *api.DryRun, err error) {
 	out := &api.DryRun{Deliveries: make([]api.DryRunDelivery, len(all))}
 	for i := range all {
 		d := &all[i]

@@ -73,9 +73,6 @@ func (p *Planner) planPush(n *peal.Notification, req *api.NotificationRequest, o
 	if err != nil {
 		return nil, err
 	}
-	if req.Recipient.Audience != nil {
-		return p.planAudience()
-	}
 	if n.UserID == "" {
 		return nil, bad("recipient.user_id", "required", "a push goes to the devices of a user; give their id")
 	}
@@ -105,13 +102,23 @@ func (p *Planner) planPush(n *peal.Notification, req *api.NotificationRequest, o
 	if len(all) == 0 {
 		return p.planNobody(n, req, payload, only)
 	}
-	return all, p.checkPush(all, &req.Content, content)
+	return all, p.checkPush(involved(all), &req.Content, content)
+}
+
+// involved are the integrations that deliveries go over.
+func involved(all []planned) (over []*peal.Integration) {
+	for i := range all {
+		if all[i].Status == peal.Queued && !slices.Contains(over, all[i].in) {
+			over = append(over, all[i].in)
+		}
+	}
+	return over
 }
 
 // planDevice plans what goes to one device, or why nothing does.
 func planDevice(n *peal.Notification, payload []byte, d *peal.Device, in *peal.Integration) (planned, error) {
 	one := planned{Delivery: row(n, payload), device: d, in: in}
-	one.Channel, one.Recipient = peal.ChannelPush, d.ID
+	one.Channel, one.Recipient, one.UserID = peal.ChannelPush, d.ID, d.UserID
 	if in != nil {
 		one.IntegrationID = in.ID
 	}
@@ -149,16 +156,17 @@ func (p *Planner) planNobody(n *peal.Notification, req *api.NotificationRequest,
 }
 
 // checkPush asks every kind of provider that is involved whether it can take the content.
-func (p *Planner) checkPush(all []planned, asked, content *api.Content) error {
+func (p *Planner) checkPush(over []*peal.Integration, asked, content *api.Content) error {
 	var seen []string
 	var fields []peal.Field
-	for i := range all {
-		if all[i].Status != peal.Queued || slices.Contains(seen, all[i].in.Kind) {
+	for _, in := range over {
+		if slices.Contains(seen, in.Kind) {
 			continue
 		}
-		seen = append(seen, all[i].in.Kind)
-		kind, _ := p.Integrations.Kind(all[i].in.Kind)
-		fields = append(fields, kind.CheckContent(content)...)
+		seen = append(seen, in.Kind)
+		if kind, ok := p.Integrations.Kind(in.Kind); ok {
+			fields = append(fields, kind.CheckContent(content)...)
+		}
 	}
 	if asked.Push == nil { // it said text
 		for i := range fields {
@@ -185,9 +193,4 @@ func pushContent(c *api.Content) (*api.Content, error) {
 		return &api.Content{Push: &api.Push{Body: *c.Text}}, nil
 	}
 	return nil, bad("content", "unsupported", "devices take push or text; give one of these, or send over another channel")
-}
-
-// planAudience is where a push to many users at once is going to be planned.
-func (p *Planner) planAudience() ([]planned, error) {
-	return nil, bad("recipient.audience", "unsupported", "pushes to an audience are not there yet; give user_id")
 }

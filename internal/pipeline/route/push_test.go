@@ -72,6 +72,33 @@ func (d *devices) DevicesOf(_ context.Context, tenantID string, users []string) 
 	return found, nil
 }
 
+func (d *devices) AudienceDevices(_ context.Context, tenantID string, a peal.Audience, after string, limit int) (found []peal.Device, next string, more bool, err error) {
+	next = after
+	for _, one := range d.of(tenantID, a) {
+		if one.ID > after && len(found) < limit {
+			found, next = append(found, one), one.ID
+		}
+	}
+	return found, next, len(found) == limit, nil
+}
+
+func (d *devices) CountAudience(_ context.Context, tenantID string, a peal.Audience) (groups []peal.AudienceGroup, err error) {
+	for _, one := range d.of(tenantID, a) {
+		groups = append(groups, peal.AudienceGroup{Kind: one.Kind, AppID: one.AppID, Permission: one.Permission, Devices: 1})
+	}
+	return groups, nil
+}
+
+// of gives the devices of an audience.
+func (d *devices) of(tenantID string, a peal.Audience) (found []peal.Device) {
+	for _, one := range d.all {
+		if one.TenantID == tenantID && (a.AppID == "" || a.AppID == one.AppID) && (a.Platform == "" || a.Platform == one.Platform) {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
 func pushAccount(name, kind string, apps ...string) *peal.Integration {
 	return &peal.Integration{ID: "id-" + name, Name: name, Kind: kind, Channel: peal.ChannelPush, Apps: apps}
 }
@@ -161,10 +188,8 @@ func TestPlanPush(t *testing.T) {
 		"mentions":             {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.Mentions = []string{"+14155552671"} }), "content.mentions unsupported"},
 		"reply":                {both, nil, push("x", func(r *api.NotificationRequest) { r.Content.ReplyTo = "1" }), "content.reply_to unsupported"},
 		"nobody":               {both, nil, push("x", named("fcm"), func(r *api.NotificationRequest) { r.Recipient.UserID = "" }), "recipient.user_id required"},
-		"an audience":          {both, nil, push("x", func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
 		"no push integration":  {both[3:], nil, push("x"), "integration not_found"},
 		"platform of no push":  {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Phone: "+14155552671", Platform: "ios"} }), "recipient.platform unsupported"},
-		"audience of no push":  {both, nil, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient = api.Recipient{Audience: &api.Audience{All: true}} }), "recipient.audience unsupported"},
 	} {
 		p := &route.Planner{Integrations: accounts{"t": c.accounts}, Users: people{}, Devices: &devices{all: c.devices}}
 		_, rows, err := plan(t, p, c.req)

@@ -1,7 +1,8 @@
 // Package route is the second stage: it decides who is reached, over which integration, and what it takes.
 //
-// For a direct recipient that is a function, which accept calls before anything is written. What needs a look-up (a
-// user's phone number, a call's users' devices; later preferences, templates) comes through the interfaces declared here.
+// For a direct recipient that is a function, which accept calls before anything is written. An audience is expanded
+// afterwards, step by step, by the Expander. What needs a look-up (a user's phone number, a call's users' devices; later
+// preferences, templates) comes through the interfaces declared here.
 package route
 
 import (
@@ -33,6 +34,10 @@ type Users interface {
 type Devices interface {
 	// DevicesOf gives the devices of users, retired ones included.
 	DevicesOf(ctx context.Context, tenantID string, userIDs []string) ([]peal.Device, error)
+	// AudienceDevices gives the next devices of an audience by their ids, up to limit, after the one that is named; and after
+	// which to go on, with whether there may be more.
+	AudienceDevices(ctx context.Context, tenantID string, a peal.Audience, after string, limit int) (found []peal.Device, next string, more bool, err error)
+	CountAudience(ctx context.Context, tenantID string, a peal.Audience) ([]peal.AudienceGroup, error)
 }
 
 // Planner plans notifications.
@@ -68,9 +73,6 @@ func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.Notif
 func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration, d *peal.Delivery) error {
 	if req.Recipient.Platform != "" {
 		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
-	}
-	if req.Recipient.Audience != nil {
-		return bad("recipient.audience", "unsupported", "only pushes go to an audience; give channel push")
 	}
 	if err := p.checkContent(in, &req.Content); err != nil {
 		return err

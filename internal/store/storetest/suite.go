@@ -123,6 +123,7 @@ type Store interface {
 	Keeper
 	Leases
 	Auditor
+	Expander
 	Ping(ctx context.Context) error
 }
 
@@ -147,6 +148,7 @@ func Run(t *testing.T, open Open) {
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
+		{"expansions", expandCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

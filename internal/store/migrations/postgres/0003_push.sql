@@ -53,7 +53,26 @@ CREATE TABLE provider_tokens (
     made_at BIGINT NOT NULL
 );
 
+-- Notifications to audiences, which become deliveries step by step.
+CREATE TABLE expansions (
+    tenant_id       TEXT COLLATE "C" NOT NULL,
+    notification_id TEXT COLLATE "C" NOT NULL,
+    request         TEXT NOT NULL, -- JSON: what to say, to whom, over which integration
+    priority        SMALLINT NOT NULL,
+    due_at          BIGINT,
+    expires_at      BIGINT,
+    created_at      BIGINT NOT NULL,
+    reached         TEXT COLLATE "C" NOT NULL, -- the last device that was planned for; they go by their ids
+    planned         BIGINT NOT NULL, -- deliveries
+    started_at      BIGINT,
+    ended_at        BIGINT,
+    outcome         TEXT, -- how it ended
+    PRIMARY KEY (tenant_id, notification_id)
+);
+CREATE INDEX expansions_open ON expansions (tenant_id, notification_id) WHERE ended_at IS NULL;
+
 -- +goose Down
+DROP TABLE expansions;
 DROP TABLE provider_tokens;
 DROP TABLE user_keys;
 DROP TABLE devices;

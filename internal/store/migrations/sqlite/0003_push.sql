@@ -53,7 +53,26 @@ CREATE TABLE provider_tokens (
     made_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Notifications to audiences, which become deliveries step by step.
+CREATE TABLE expansions (
+    tenant_id       TEXT NOT NULL,
+    notification_id TEXT NOT NULL,
+    request         TEXT NOT NULL, -- JSON: what to say, to whom, over which integration
+    priority        INTEGER NOT NULL,
+    due_at          INTEGER,
+    expires_at      INTEGER,
+    created_at      INTEGER NOT NULL,
+    reached         TEXT NOT NULL, -- the last device that was planned for; they go by their ids
+    planned         INTEGER NOT NULL, -- deliveries
+    started_at      INTEGER,
+    ended_at        INTEGER,
+    outcome         TEXT, -- how it ended
+    PRIMARY KEY (tenant_id, notification_id)
+) WITHOUT ROWID;
+CREATE INDEX expansions_open ON expansions (tenant_id, notification_id) WHERE ended_at IS NULL;
+
 -- +goose Down
+DROP TABLE expansions;
 DROP TABLE provider_tokens;
 DROP TABLE user_keys;
 DROP TABLE devices;
