@@ -33,7 +33,8 @@ const (
 		permission = excluded.permission, state = 'active', retired_reason = NULL, retired_at = NULL,
 		registered_at = excluded.registered_at, seen_at = excluded.seen_at,
 		ok_at = CASE WHEN devices.kind = excluded.kind AND devices.address = excluded.address THEN devices.ok_at END`
-	sqlOthersOf = `SELECT device_id FROM devices WHERE tenant_id = ? AND user_id = ? AND device_id <> ?
+	// SQLite would rather walk all of the tenant's.
+	sqlOthersOf = `SELECT device_id FROM devices INDEXED BY devices_user WHERE tenant_id = ? AND user_id = ? AND device_id <> ?
 		ORDER BY CASE state WHEN 'retired' THEN 1 ELSE 0 END, seen_at DESC, device_id`
 	sqlRetireDevice = `UPDATE devices SET state = 'retired', retired_reason = ?1, retired_at = ?2
 		WHERE tenant_id = ?3 AND device_id = ?4 AND kind = ?5 AND address = ?6 AND state <> 'retired' AND (registered_at < ?7 OR ?7 = 0)`
@@ -106,7 +107,7 @@ func (s *Store) Devices(ctx context.Context, tenantID string, ids []string) ([]p
 	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	c.and("device_id"+s.d.anyOf, s.d.list(ids))
-	return s.devices(ctx, c, "device_id")
+	return s.devices(ctx, "", c, "device_id")
 }
 
 // UserDevices gives a user's devices, the oldest first.
@@ -114,11 +115,14 @@ func (s *Store) UserDevices(ctx context.Context, tenantID, userID string) ([]pea
 	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	c.and("user_id = ?", userID)
-	return s.devices(ctx, c, "created_at, device_id")
+	return s.devices(ctx, byUser, c, "created_at, device_id")
 }
 
-func (s *Store) devices(ctx context.Context, c *clause, order string) ([]peal.Device, error) {
-	all, err := list(ctx, s.quick, scanDevice, `SELECT `+deviceColumns+` FROM devices WHERE `+c.sql()+` ORDER BY `+order, c.args...)
+// byUser is the index to use where devices are looked for by their users; see sqlOthersOf.
+const byUser = " INDEXED BY devices_user"
+
+func (s *Store) devices(ctx context.Context, index string, c *clause, order string) ([]peal.Device, error) {
+	all, err := list(ctx, s.quick, scanDevice, `SELECT `+deviceColumns+` FROM devices`+index+` WHERE `+c.sql()+` ORDER BY `+order, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read devices: %w", err)
 	}

@@ -11,5 +11,5 @@ func (s *Store) DevicesOf(ctx context.Context, tenantID string, userIDs []string
 	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	c.and("user_id"+s.d.anyOf, s.d.list(userIDs))
-	return s.devices(ctx, c, "user_id, created_at, device_id")
+	return s.devices(ctx, byUser, c, "user_id, created_at, device_id")
 }
