@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 )
 
 // TestDoubtInPlace: in records that have gone back in time, too, what may have been sent since becomes uncertain, and
@@ -74,6 +75,34 @@ func TestDoubtInPlace(t *testing.T) {
 		doubted := fmt.Sprintf(`SELECT COUNT(*) FROM communications_log WHERE in_flight = 1 AND put_back IS NULL AND check_at = %d`, now.UnixMicro())
 		if n := count(t, s.reads, doubted); n != int(want.InDoubt) {
 			t.Errorf("%d are looked for, want %d", n, want.InDoubt)
+		}
+	})
+}
+
+// TestDoubtEndsExpansions: an audience that may have been expanded since is not expanded again; one for later is.
+func TestDoubtEndsExpansions(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, open func(func() time.Time) *Store) {
+		ctx, now := t.Context(), time.Now()
+		s := open(time.Now)
+		ids := map[string]time.Time{peal.NewID(): {}, peal.NewID(): now.Add(-time.Minute), peal.NewID(): now.Add(time.Hour)}
+		for id, due := range ids {
+			_, err := s.Accept(ctx, []pipeline.Submission{{
+				Notification: peal.Notification{TenantID: "acme", ID: id, SendAt: due, CreatedAt: now},
+				Expansion:    &pipeline.Expansion{TenantID: "acme", NotificationID: id, Request: []byte(`{}`), DueAt: due, CreatedAt: now},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Doubt(ctx, Doubt{Now: now}); err != nil {
+			t.Fatal(err)
+		}
+		for id, due := range ids {
+			x, err := s.Expansion(ctx, "acme", id)
+			if err != nil || (x.End == peal.ExpansionRestored) != !due.After(now) || (x.End == "") != due.After(now) {
+				t.Errorf("due %s: %+v, %v", due, x, err)
+			}
 		}
 	})
 }
