@@ -265,8 +265,9 @@ func (c *checker) expiry(req *api.NotificationRequest, sendAt, now time.Time) ti
 			c.bad("expires_at", "out_of_range", "give at most 60 days")
 		}
 		return req.ExpiresAt.UTC().Truncate(time.Microsecond)
-	case req.Content.Push != nil && req.Content.Push.TTL != nil:
-		// What no push service is to keep for longer is not handed over later either, whatever its retries wait for.
+	case req.Content.Push != nil && req.Content.Push.TTL != nil && req.Recipient.Audience == nil:
+		// What no push service is to keep for longer is not handed over later either, whatever its retries wait for. To get to
+		// all of an audience may take longer than that.
 		if d, err := time.ParseDuration(*req.Content.Push.TTL); err == nil && d <= maxPushTTL {
 			return start.Add(max(d, minHandOver))
 		}

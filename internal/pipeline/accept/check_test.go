@@ -240,6 +240,11 @@ func TestTimes(t *testing.T) {
 		if want > 0 && (err != nil || !n.ExpiresAt.Equal(now.Add(2*time.Hour))) {
 			t.Errorf("the notification's own ttl goes before its push's: %v, %v", n.ExpiresAt, err)
 		}
+		req.TTL, req.Recipient = "", api.Recipient{Audience: &api.Audience{All: true}}
+		n, err = s.check(req, "", now)
+		if want > 0 && (err != nil || !n.ExpiresAt.IsZero()) {
+			t.Errorf("an audience's may take longer: %v, %v", n.ExpiresAt, err)
+		}
 	}
 	zone := time.FixedZone("IST", 19800)
 	fine := later.Add(1234567 * time.Nanosecond).In(zone)

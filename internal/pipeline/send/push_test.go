@@ -288,7 +288,7 @@ func TestABudgetHoldsBackItsOwn(t *testing.T) {
 			switch got := b.delivery(d.ID); {
 			case got.Status == peal.Sent:
 				sent++
-			case got.ErrorCode == peal.CodeRecipientLimit && got.DueAt.Sub(time.Now()) > 50*time.Minute:
+			case got.ErrorCode == peal.CodeRecipientLimit && time.Until(got.DueAt) > 50*time.Minute:
 				waiting++
 			}
 		}

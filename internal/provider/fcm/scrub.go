@@ -2,10 +2,9 @@ package fcm
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"peal/internal/provider"
+	"peal/internal/provider/wire"
 )
 
 const (
@@ -38,16 +37,7 @@ func (s scrubber) of(m *provider.Message, text string) string {
 // clean takes secrets, whatever looks like a token, and control characters out, and shortens.
 func (s scrubber) clean(text string) string {
 	text = maskRuns(strings.ToValidUTF8(s.secrets.Replace(text), "\ufffd"))
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	if utf8.RuneCountInString(text) <= maxReason {
-		return text
-	}
-	return string([]rune(text)[:maxReason-1]) + "…"
+	return wire.OneLine(text, maxReason)
 }
 
 // maskRuns replaces what could be a token: a long run of its characters, a digit or capital inside among them. Names of

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"peal/internal/provider/wire"
 )
 
 // maxReason is how much of the provider's words is kept, in characters.
@@ -75,16 +75,7 @@ func newScrubber(credentials map[string]string) scrubber {
 func (s scrubber) clean(text string) string {
 	text = s.secrets.Replace(text)
 	text = maskNumbers(strings.ToValidUTF8(text, "\ufffd"))
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	if utf8.RuneCountInString(text) <= maxReason {
-		return text
-	}
-	return string([]rune(text)[:maxReason-1]) + "…"
+	return wire.OneLine(text, maxReason)
 }
 
 // maskNumbers replaces what could be a phone number: 7 digits and more, also when written in groups.

@@ -60,22 +60,13 @@ func clean(text string, secrets []string) string {
 			text = strings.ReplaceAll(text, s, "[…]")
 		}
 	}
-	fields := strings.Fields(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd")))
+	fields := strings.FieldsFunc(strings.ToValidUTF8(text, "\ufffd"), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 	for i, f := range fields {
 		if strings.Contains(f, "://") || longestWord(f) > maxWord && strings.ContainsFunc(f, unicode.IsDigit) || longestWord(f) > 2*maxWord {
 			fields[i] = "[…]"
 		}
 	}
-	text = strings.Join(fields, " ")
-	if utf8.RuneCountInString(text) <= maxReason {
-		return text
-	}
-	return string([]rune(text)[:maxReason-1]) + "…"
+	return wire.OneLine(strings.Join(fields, " "), maxReason)
 }
 
 // longestWord is the longest run of characters that base64url has.

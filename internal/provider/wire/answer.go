@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrTooLong says that an answer is longer than anybody would read.
@@ -30,6 +32,20 @@ func ReadAll(b []byte, r io.Reader, most int) ([]byte, error) {
 			return b, err
 		}
 	}
+}
+
+// OneLine makes a provider's words fit to be kept: without control characters, and no more characters than that.
+func OneLine(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + "…"
 }
 
 // StatusText is an HTTP status in words.
