@@ -141,7 +141,8 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 		plan := explain(t, s, query, rec.queries[query])
 		for _, line := range plan {
 			m := scan.FindStringSubmatch(line)
-			if strings.HasPrefix(line, "SEARCH devices USING PRIMARY KEY (tenant_id=?)") {
+			// Counting an audience is the one thing that has to.
+			if strings.HasPrefix(line, "SEARCH devices USING PRIMARY KEY (tenant_id=?)") && !strings.Contains(query, "COUNT(*) FROM devices") {
 				t.Errorf("walks through all devices of a tenant:\n%s\n\t%s", query, strings.Join(plan, "\n\t"))
 			}
 			if m != nil && !slices.Contains(small, m[1]) && !slices.Contains(wanted, m[3]) {
