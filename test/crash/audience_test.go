@@ -47,7 +47,11 @@ func TestKilledWhileExpanding(t *testing.T) { //nolint:paralleltest // see below
 			t.Fatal(err)
 		}
 		ids = append(ids, sent.ID)
-		<-time.After(time.Duration(moments.Int64N(int64(moment))))
+		select {
+		case <-time.After(time.Duration(moments.Int64N(int64(moment)))):
+		case err := <-p.exited:
+			t.Fatalf("peal ended by itself: %v\n%s", err, p.tail(20))
+		}
 		p.kill(t)
 		if i == sales/2 {
 			p.wipe(t)
