@@ -1,7 +1,7 @@
 # The commands of CONTRIBUTING.md. CI runs the same: most targets are steps of .ci/run.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz docs web emulate demo bench bench-rivals ci hooks
+.PHONY: help build test race lint fuzz docs web emulate demo bench bench-push bench-rivals ci hooks
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,9 @@ demo: ## Run everything in one process and send one notification
 
 bench: ## Measure, about 3 minutes (Linux)
 	cd bench && go run . run
+
+bench-push: ## Measure pushes over FCM and APNs, about 12 minutes (Linux)
+	cd bench && go run . push
 
 bench-rivals: ## Measure Peal beside asynq and BullMQ (Linux; Redis, PostgreSQL, Node)
 	cd bench && go run . rivals $(BENCH_RIVALS)
