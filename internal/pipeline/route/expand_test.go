@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -400,15 +401,17 @@ func TestExpandEndsEarly(t *testing.T) {
 	if x := r.ends("t", canceled, peal.ExpansionCanceled); x.Counts[peal.Queued] != 0 || x.Status() != peal.Canceled {
 		t.Errorf("%+v", x)
 	}
-	left := r.accept("t")
-	r.until("it is held", func() bool { return r.expansion("t", canceled).Planned >= 20 })
 	stop()
+	left := r.accept("t")
 	r.accounts["t"] = nil
-	reloaded := false
-	r.cfg.Reload = func(context.Context) error { reloaded = true; return nil }
+	var reloaded atomic.Bool
+	r.cfg.Reload = func(context.Context) error {
+		reloaded.Store(true)
+		return nil
+	}
 	r.run()
 	r.ends("t", left, peal.ExpansionNoIntegration)
-	if !reloaded {
+	if !reloaded.Load() {
 		t.Error("it was given up without another look at the integrations")
 	}
 	r.clean("t")
@@ -463,11 +466,11 @@ func TestExpandTakesTurns(t *testing.T) {
 type idle struct {
 	faulty
 
-	asked int
+	asked atomic.Int64
 }
 
 func (i *idle) OpenExpansions(context.Context, time.Time, int) ([]pipeline.Expansion, error) {
-	i.asked++
+	i.asked.Add(1)
 	return nil, nil
 }
 
@@ -481,13 +484,13 @@ func TestExpandRests(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- e.Run(ctx) }()
 		<-time.After(9500 * time.Millisecond)
-		if records.asked != 10 {
-			t.Errorf("it has looked %d times", records.asked)
+		if records.asked.Load() != 10 {
+			t.Errorf("it has looked %d times", records.asked.Load())
 		}
 		e.Wake()
 		synctest.Wait()
-		if records.asked != 11 {
-			t.Errorf("it has looked %d times", records.asked)
+		if records.asked.Load() != 11 {
+			t.Errorf("it has looked %d times", records.asked.Load())
 		}
 		cancel()
 		if err := <-ended; err != nil {
