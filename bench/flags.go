@@ -175,14 +175,14 @@ func rivalsDefaults(smoke bool) suite.Options {
 // pushDefaults has as many calls at once as a service needs that takes 50 ms for each.
 func pushDefaults() suite.Options {
 	o := defaults()
-	o.Messages, o.Concurrency, o.Devices, o.Audience = 50_000, 512, 10_000, 100_000
+	o.Messages, o.Concurrency, o.Devices, o.Audience = 50_000, 512, 20_000, 100_000
 	return o
 }
 
 // smokePush are the options of the pushes that smoke sends after all else.
 func (c *command) smokePush() suite.Options {
 	o := c.options
-	o.Scenarios, o.Devices, o.Audience = suite.PushScenarios(), 200, 200
+	o.Scenarios, o.Devices, o.Audience = suite.PushScenarios(), 1000, 200
 	o.Messages = min(o.Messages, 1000)
 	return o
 }
