@@ -23,7 +23,7 @@ type Settings struct {
 	Limit          *Limit          `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
 	RecipientLimit *RecipientLimit `json:"recipient_limit,omitempty" doc:"Sends to each recipient on its own. Who is over it waits, the others go on. Default: the provider's, or none"`
 	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
-	Concurrency    int             `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32"`
+	Concurrency    int             `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32, fcm and apns 512, webpush 256"`
 	Timeout        string          `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
 	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
 	RetryBase      string          `json:"retry_base,omitempty" doc:"Wait before the second attempt; then times 3 each. Default 5s" example:"5s"`

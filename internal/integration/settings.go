@@ -43,7 +43,7 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
 	in.RecipientLimit = c.recipientLimit(s.RecipientLimit, def.RecipientLimit)
 	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)
-	in.Concurrency = orDefault(s.Concurrency, defaultConcurrency)
+	in.Concurrency = orDefault(s.Concurrency, orDefault(def.Concurrency, defaultConcurrency))
 	in.Timeout = c.duration("settings.timeout", s.Timeout, defaultTimeout, 100*time.Millisecond, maxTimeout)
 	in.MaxAttempts = orDefault(s.MaxAttempts, defaultAttempts)
 	in.RetryBase = c.duration("settings.retry_base", s.RetryBase, defaultRetryBase, 100*time.Millisecond, time.Hour)

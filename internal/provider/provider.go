@@ -94,6 +94,7 @@ type Credential struct {
 type Defaults struct {
 	BaseURL        string // empty: it has none, each device brings its own
 	Limit          peal.Limit
+	Concurrency    int        // calls in flight at once; 0: as most
 	RecipientLimit peal.Limit // of each recipient on its own; the zero value: none
 	OnUnknown      peal.OnUnknown
 	// MayDouble says that sending twice does no harm (a collapse id makes it one), so no intent need be written.

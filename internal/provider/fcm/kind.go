@@ -43,6 +43,7 @@ func (Kind) Defaults() provider.Defaults {
 	return provider.Defaults{
 		BaseURL:        "https://fcm.googleapis.com",
 		Limit:          peal.Limit{Rate: 10_000, Period: time.Second, Burst: 1000},
+		Concurrency:    512, // 5,000 a second, where an answer takes 100 ms
 		RecipientLimit: peal.Limit{Rate: 80, Period: time.Minute, Burst: 120},
 		OnUnknown:      peal.Resend,
 		MayDouble:      true,

@@ -50,7 +50,7 @@ func (Kind) Credentials() []provider.Credential {
 // Defaults have no base URL, since each device brings its own, and no limit, since each push service has its own. Sending
 // twice does no harm: the second takes the place of the first.
 func (Kind) Defaults() provider.Defaults {
-	return provider.Defaults{OnUnknown: peal.Resend, MayDouble: true}
+	return provider.Defaults{Concurrency: 256, OnUnknown: peal.Resend, MayDouble: true}
 }
 
 // Open makes a client. It fails with a *peal.Error of kind Invalid when the credentials cannot work.
