@@ -58,7 +58,9 @@ func scanDevice(row scanner, d *peal.Device) error {
 // PutDevice writes the full truth about an installation, and gives it as it is kept. Its times and its state are not
 // looked at: it is active from now on, whatever it was, and was registered and seen now. Another installation that had the
 // address is no more. Its user is made if there is no such user; of more than maxDevices of the user the stalest leave.
-func (s *Store) PutDevice(ctx context.Context, d peal.Device) (put peal.Device, err error) {
+func (s *Store) PutDevice(ctx context.Context, d peal.Device) (peal.Device, error) {
+	var put peal.Device // no result: a write that is given up on may still be going on when this returns
+	var err error
 	for range tries { // on PostgreSQL another node may take the same address at the same time
 		err = s.write(ctx, func(t *tx) (err error) {
 			put, err = putDevice(t, &d, s.now())
@@ -153,11 +155,12 @@ func (s *Store) DeleteDevice(ctx context.Context, tenantID, userID, id string) e
 
 // RetireDevices retires devices, or writes down doubts about them, and tells how many that changed. It concerns the address
 // that was called: a device that has another one by now, or that stated its own after the provider found it dead, stays.
-func (s *Store) RetireDevices(ctx context.Context, all []peal.Retirement) (n int, err error) {
+func (s *Store) RetireDevices(ctx context.Context, all []peal.Retirement) (int, error) {
+	var n int
 	all = slices.SortedFunc(slices.Values(all), func(a, b peal.Retirement) int { // in one order for all, so that nobody waits in a circle
 		return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.DeviceID, b.DeviceID))
 	})
-	err = s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
 		n = 0
 		for i := range all {
 			changed, err := retireDevice(t, &all[i])
@@ -190,8 +193,9 @@ func retireDevice(t *tx, r *peal.Retirement) (int64, error) {
 }
 
 // RetireUnseen retires up to limit devices of a kind that were not heard of since before, and tells how many.
-func (s *Store) RetireUnseen(ctx context.Context, kind peal.DeviceKind, before time.Time, limit int) (n int64, err error) {
-	err = s.write(ctx, func(t *tx) (err error) {
+func (s *Store) RetireUnseen(ctx context.Context, kind peal.DeviceKind, before time.Time, limit int) (int64, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
 		n, err = t.affect(sqlRetireUnseen, peal.RetiredUnseen, s.now().UnixMicro(), string(kind), before.UnixMicro(), limit)
 		return err
 	})

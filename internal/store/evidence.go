@@ -58,8 +58,10 @@ type foundRow struct {
 func (s *Store) Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error) {
 	if s.d.bulk {
 		c := &foldCall{evidence: evidence}
-		err := s.writer.do(ctx, &op{kind: kindFold, call: c})
-		return c.folded, err
+		if err := s.writer.do(ctx, &op{kind: kindFold, call: c}); err != nil { // the write may still be going on
+			return peal.Folded{}, err
+		}
+		return c.folded, nil
 	}
 	var f peal.Folded
 	err := s.write(ctx, func(t *tx) error {
@@ -71,7 +73,10 @@ func (s *Store) Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded
 		}
 		return nil
 	})
-	return f, err
+	if err != nil { // the write may still be going on
+		return peal.Folded{}, err
+	}
+	return f, nil
 }
 
 func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {

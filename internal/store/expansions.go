@@ -59,8 +59,9 @@ type jsonText []byte
 
 // Expand writes the next step of an expansion: its deliveries, their number, and where it has come to, all or nothing. It
 // is false, and nothing is written, when the expansion has ended or was moved on by somebody else.
-func (s *Store) Expand(ctx context.Context, step *pipeline.ExpansionStep) (moved bool, err error) {
-	err = s.write(ctx, func(t *tx) (err error) {
+func (s *Store) Expand(ctx context.Context, step *pipeline.ExpansionStep) (bool, error) {
+	var moved bool
+	err := s.write(ctx, func(t *tx) (err error) {
 		moved, err = expand(t, step)
 		return err
 	})

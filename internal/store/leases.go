@@ -22,8 +22,9 @@ const (
 
 // Renew shows that a node still holds its leases, and gives the names of those that are still its own: a lease stays its
 // holder's until another takes it.
-func (s *Store) Renew(ctx context.Context, node string, names []string) (held []string, err error) {
-	err = s.writeApart(ctx, func(t *tx) error {
+func (s *Store) Renew(ctx context.Context, node string, names []string) ([]string, error) {
+	var held []string // no result: a write that is given up on may still be going on when this returns
+	err := s.writeApart(ctx, func(t *tx) error {
 		held = held[:0]
 		for _, name := range slices.Sorted(slices.Values(names)) { // in one order for all, so that nobody waits in a circle
 			n, err := t.affect(sqlRenew, node, name)
@@ -55,9 +56,10 @@ func (s *Store) Leases(ctx context.Context) ([]peal.Lease, error) {
 
 // Take gives a node those of the leases that are free or its own already, and those of other nodes that still stand as
 // they were seen. No clock of the records has a say: whether a holder has had its time only who watched it can know.
-func (s *Store) Take(ctx context.Context, node string, seen []peal.Lease) (taken []peal.Lease, err error) {
+func (s *Store) Take(ctx context.Context, node string, seen []peal.Lease) ([]peal.Lease, error) {
+	var taken []peal.Lease
 	seen = slices.SortedFunc(slices.Values(seen), func(a, b peal.Lease) int { return strings.Compare(a.Name, b.Name) })
-	err = s.writeApart(ctx, func(t *tx) error {
+	err := s.writeApart(ctx, func(t *tx) error {
 		taken = taken[:0]
 		for _, l := range seen {
 			n, err := t.affect(sqlTake, l.Name, node, l.Node, l.Renewals)
