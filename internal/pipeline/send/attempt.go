@@ -33,7 +33,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 			a = s.afterPanic(d, used, at)
 		}
 	}()
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, From: d.From(), ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
