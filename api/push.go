@@ -17,7 +17,7 @@ type Push struct {
 	Actions     []PushAction      `json:"actions,omitempty" maxItems:"3" doc:"Buttons"`
 	Data        map[string]string `json:"data,omitempty" doc:"For the app. Keys with peal_ are Peal's"`
 	CollapseKey string            `json:"collapse_key,omitempty" maxLength:"64" doc:"A later one with the same key takes the place of this one"`
-	TTL         *string           `json:"ttl,omitempty" doc:"How long the push service keeps it for a device that is off, such as 1h; 0s: now or never. Where a notification to a user has no end of its own, it expires after that, or after a minute. Default: until the notification expires, or four weeks" example:"1h"`
+	TTL         *string           `json:"ttl,omitempty" doc:"How long the push service keeps it for a device that is off, such as 1h, from send_at (or now) on; 0s: now or never. Where a notification to a user has no end of its own, it expires after that, or after a minute. Default: until the notification expires, or four weeks" example:"1h"`
 	Urgency     string            `json:"urgency,omitempty" enum:"high,normal" doc:"Default: high, and normal for silent ones and those of priority bulk (very-low in browsers)"`
 	Silent      bool              `json:"silent,omitempty" doc:"Nothing is shown: it wakes the app"`
 	Channel     string            `json:"channel,omitempty" maxLength:"200" doc:"Android: the notification channel"`

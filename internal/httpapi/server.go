@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -260,7 +261,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if p == http.ErrAbortHandler { //nolint:errorlint,err113 // it is that very value
 				panic(p)
 			}
-			s.cfg.Log.Error("request panicked", "request_id", requestID(r.Context()), "route", r.Pattern, "panic", p)
+			s.cfg.Log.Error("request panicked", "request_id", requestID(r.Context()), "route", r.Pattern, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			s.writeProblem(w, r, newProblem(api.CodeInternal, ""))
 		}
 	}()

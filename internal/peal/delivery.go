@@ -42,6 +42,7 @@ type Delivery struct {
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	DueAt          time.Time
+	SendAt         time.Time // the notification's; only of what was claimed
 	ExpiresAt      time.Time
 	SentAt         time.Time
 	DeliveredAt    time.Time
@@ -53,6 +54,14 @@ type Delivery struct {
 // Expired tells whether it may no longer be sent.
 func (d *Delivery) Expired(now time.Time) bool {
 	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
+}
+
+// From is since when it may be sent: when it was accepted, or its notification's send_at.
+func (d *Delivery) From() time.Time {
+	if d.SendAt.After(d.CreatedAt) {
+		return d.SendAt
+	}
+	return d.CreatedAt
 }
 
 // EventType names a fact of a delivery's timeline.

@@ -113,7 +113,17 @@ type Message struct {
 	Content    api.Content
 	Device     *peal.Device // of a push
 	Priority   peal.Priority
+	From       time.Time // since when it may be sent; zero: now
 	ExpiresAt  time.Time // worthless from then on; zero: never
+}
+
+// Keep is how much is left of the time that a content asks to be kept for, which counts from when it might be sent first:
+// a later attempt is kept no longer than the first.
+func (m *Message) Keep(ttl time.Duration, now time.Time) time.Duration {
+	if m.From.IsZero() || now.Before(m.From) {
+		return ttl
+	}
+	return max(0, ttl-now.Sub(m.From))
 }
 
 // Client is one account at a provider, safe for concurrent use.

@@ -11,12 +11,14 @@ import (
 )
 
 // One statement claims a whole batch: RETURNING gathers its rows in a table of its own, which costs as much as several
-// rows do.
+// rows do. A send_at is looked for only of what had to wait.
 const (
 	sqlClaim = `UPDATE communications_log SET status = ?1, attempts = attempts + 1, updated_at = ?2, put_back = NULL
 		WHERE tenant_id = ?3 AND delivery_id IN (SELECT value FROM json_each(?4)) AND integration_id = ?5 AND status = 'queued'
 		AND (due_at IS NULL OR due_at <= ?2) AND (expires_at IS NULL OR expires_at > ?2)
-		RETURNING delivery_id, recipient, user_id, payload, priority, attempts, round, expires_at`
+		RETURNING delivery_id, recipient, user_id, payload, priority, attempts, round, created_at,
+		CASE WHEN due_at IS NOT NULL OR attempts > 1 THEN (SELECT n.send_at FROM notifications n
+			WHERE n.tenant_id = communications_log.tenant_id AND n.notification_id = communications_log.notification_id) END, expires_at`
 	sqlReadForSend = `SELECT ` + deliveryColumns + ` FROM communications_log
 		WHERE tenant_id = ? AND delivery_id IN (SELECT value FROM json_each(?)) AND integration_id = ?`
 )
@@ -50,7 +52,8 @@ func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now ti
 	rows, err := t.query(sqlClaim, string(status), now.UnixMicro(), in.TenantID, jsonList(ids), in.ID)
 	c.Ready, err = collect(rows, err, func(row scanner, d *peal.Delivery) error {
 		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = in.TenantID, in.ID, in.Channel, status, now
-		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round, at{&d.ExpiresAt})
+		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
+			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt})
 	})
 	if err != nil || len(c.Ready) == len(ids) {
 		return c, err

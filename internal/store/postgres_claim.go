@@ -32,7 +32,9 @@ const (
 		AND l.delivery_id BETWEEN $6 AND $7`
 	pgClaim = `UPDATE communications_log l SET status = u.status, attempts = l.attempts + 1, updated_at = $8, put_back = NULL` + pgWanted + `
 		WHERE ` + pgThese + ` AND l.status = 'queued' AND (l.due_at IS NULL OR l.due_at <= $8) AND (l.expires_at IS NULL OR l.expires_at > $8)
-		RETURNING u.n, l.delivery_id, l.recipient, l.user_id, l.payload, l.priority, l.attempts, l.round, l.expires_at`
+		RETURNING u.n, l.delivery_id, l.recipient, l.user_id, l.payload, l.priority, l.attempts, l.round, l.created_at,
+		CASE WHEN l.due_at IS NOT NULL OR l.attempts > 1 THEN (SELECT n.send_at FROM notifications n
+			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at`
 )
 
 // claimTogether claims for all calls. Those that ask for the same deliveries have their turns, as they would alone.
@@ -65,7 +67,8 @@ func claimRound(t *tx, calls []*claimCall) error {
 	ready := map[wanted]bool{}
 	b := &pgx.Batch{}
 	b.Queue(pgClaim, append(wantedArgs(calls, asked), now.UnixMicro())...).Query(scanAll(func(row scanner, d *peal.Delivery) error {
-		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round, at{&d.ExpiresAt})
+		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
+			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt})
 	}, func(n int, d *peal.Delivery) {
 		c := calls[n]
 		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = c.in.TenantID, c.in.ID, c.in.Channel, c.status, now

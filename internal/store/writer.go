@@ -157,7 +157,7 @@ func final(err error) bool {
 func (t *tx) runAll(batch []*op) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a write: %v", p)
+			err = fmt.Errorf("panic in a write: %s", peal.PanicText(p))
 		}
 	}()
 	t.parked = nil

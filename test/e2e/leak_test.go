@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,11 @@ type watched struct {
 func (w *watched) watch(secrets ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, secrets...)
+	for _, s := range secrets {
+		if s != "" && !slices.Contains(w.secrets, s) {
+			w.secrets = append(w.secrets, s)
+		}
+	}
 }
 
 // RoundTrip implements http.RoundTripper.

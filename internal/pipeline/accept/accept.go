@@ -207,7 +207,7 @@ func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, resul
 func (s *Stage) guarded(tenantID string, step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.cfg.Log.Error("accept panicked; it goes on", "tenant_id", tenantID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.cfg.Log.Error("accept panicked; it goes on", "tenant_id", tenantID, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			err = peal.Errorf(peal.Internal, "the code that checks it failed on it")
 		}
 	}()

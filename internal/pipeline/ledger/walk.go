@@ -115,7 +115,7 @@ var errPanic = errors.New("its code failed on it")
 func (w *walk) guarded(ctx context.Context, rows []pipeline.InFlight) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errPanic, p)
+			err = fmt.Errorf("%w: %s", errPanic, peal.PanicText(p))
 		}
 	}()
 	return w.look(ctx, rows)

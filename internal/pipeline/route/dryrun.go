@@ -76,7 +76,7 @@ func (p *Planner) preview(d *planned) (*api.PreviewRequest, error) {
 	if !ok {
 		return nil, nil
 	}
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Device: d.device, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Device: d.device, Priority: d.Priority, From: d.From(), ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return nil, fmt.Errorf("read content: %w", err)
 	}

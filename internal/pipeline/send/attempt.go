@@ -2,7 +2,7 @@ package send
 
 import (
 	"context"
-	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,11 +29,11 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 			s.limit.giveBack(1)
 		}
 		if p != nil {
-			s.log.Error("sending panicked", "delivery_id", d.ID, "attempt", d.Attempts, "called", used, "panic", fmt.Sprint(p))
+			s.log.Error("sending panicked", "delivery_id", d.ID, "attempt", d.Attempts, "called", used, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			a = s.afterPanic(d, used, at)
 		}
 	}()
-	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, ExpiresAt: d.ExpiresAt}
+	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, From: d.From(), ExpiresAt: d.ExpiresAt}
 	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
@@ -92,7 +92,7 @@ func (s *shift) send(m *provider.Message) (o peal.Outcome) {
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("provider panicked", "delivery_id", m.DeliveryID, "panic", fmt.Sprint(p))
+			s.log.Error("provider panicked", "delivery_id", m.DeliveryID, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			o = peal.Outcome{Class: peal.ClassUnknown, Code: "panic", Reason: "the provider's client failed in the middle of the call"}
 		}
 		o.Took = time.Since(start)

@@ -2,7 +2,7 @@ package send
 
 import (
 	"context"
-	"fmt"
+	"runtime/debug"
 	"time"
 
 	"peal/internal/peal"
@@ -35,7 +35,7 @@ func (s *shift) claim(ids []string) (all pipeline.Claimed, poison []string, err 
 func (s *shift) claimTogether(ids []string) (c pipeline.Claimed, panicked bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("claiming panicked", "deliveries", len(ids), "first", ids[0], "panic", fmt.Sprint(p))
+			s.log.Error("claiming panicked", "deliveries", len(ids), "first", ids[0], "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			c, panicked = pipeline.Claimed{}, true
 		}
 	}()

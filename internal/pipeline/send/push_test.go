@@ -61,7 +61,7 @@ func TestAPushKnowsItsDevice(t *testing.T) {
 	b.run()
 	b.reaches(peal.Sent, d)
 	m := got.Load()
-	if m.To != "phone" || m.Device == nil || m.Device.Address != now.Address || m.Priority != peal.Critical || !m.ExpiresAt.Equal(until) {
+	if m.To != "phone" || m.Device == nil || m.Device.Address != now.Address || m.Priority != peal.Critical || !m.ExpiresAt.Equal(until) || !m.From.Equal(d.CreatedAt.Truncate(time.Microsecond)) {
 		t.Errorf("the client was given %+v with %+v", m, m.Device)
 	}
 	b.eventually("it is written that the device is well", func() bool { return !b.known("phone").LastOKAt.IsZero() })

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -340,7 +340,7 @@ func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provi
 func (c *Checker) ask(ctx context.Context, in *peal.Integration, client provider.Client, messageID string) (e peal.Evidence, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.Error("look-up panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			c.Log.Error("look-up panicked", "integration_id", in.ID, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			err = errors.New("the look-up's code failed on it")
 		}
 	}()

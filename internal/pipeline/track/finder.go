@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"runtime/debug"
 	"time"
 
 	"peal/api"
@@ -122,7 +122,7 @@ func (c *Checker) postpone(rows []pipeline.Lost, pe *provider.Error, finds []tim
 func (c *Checker) lookInto(ctx context.Context, in *peal.Integration, kind provider.Kind, rows []pipeline.Lost) (_ []pipeline.Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.Error("looking into the provider's log panicked", "integration_id", in.ID, "panic", fmt.Sprint(p))
+			c.Log.Error("looking into the provider's log panicked", "integration_id", in.ID, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
 			err = &provider.Error{Class: peal.ClassTemporary, Code: "panic"}
 		}
 	}()

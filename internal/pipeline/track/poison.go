@@ -14,8 +14,8 @@ import (
 func (f *Folder) guard(step string, run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			f.Log.Error("track panicked; it goes on", "step", step, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("the code of %s failed on it: %v", step, p)
+			f.Log.Error("track panicked; it goes on", "step", step, "panic", peal.PanicText(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("the code of %s failed on it: %s", step, peal.PanicText(p))
 		}
 	}()
 	return run()

@@ -74,7 +74,7 @@ func (c *client) build(m *provider.Message, now time.Time) (*request, error) {
 		collapse = p.CollapseKey
 	}
 	values := [...]string{
-		d.AppID + suffixes[kind], kind, priority(kind, o.priority, p.Urgency, m.Priority), expiration(p.TTL, m.ExpiresAt, now), collapse, r.id,
+		d.AppID + suffixes[kind], kind, priority(kind, o.priority, p.Urgency, m.Priority), expiration(p.TTL, m, now), collapse, r.id,
 	}
 	r.header = http.Header{ // the slices share one array, since there is one of these for each push
 		"Apns-Topic":       values[0:1:1],
@@ -108,15 +108,15 @@ func priority(kind, asked, urgency string, lane peal.Priority) string {
 }
 
 // expiration is until when Apple keeps the push for a device that is off, as a unix time; "0" is now or never.
-func expiration(ttl *string, expires, now time.Time) string {
-	keep := defaultKeep
+func expiration(ttl *string, m *provider.Message, now time.Time) string {
+	keep, expires := defaultKeep, m.ExpiresAt
 	if ttl != nil {
 		d, err := time.ParseDuration(*ttl)
 		if err == nil && d <= 0 {
 			return "0"
 		}
 		if err == nil {
-			keep = d
+			keep = m.Keep(d, now)
 		}
 	} else if !expires.IsZero() {
 		keep = maxKeep

@@ -10,6 +10,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider"
 	"peal/internal/provider/wire"
 )
 
@@ -22,23 +23,34 @@ func TestExpiration(t *testing.T) {
 	for name, c := range map[string]struct {
 		ttl     *string
 		expires time.Duration // 0: never
+		since   time.Duration // when it might be sent first; 0: unknown
 		want    string
 	}{
-		"nothing said":         {nil, 0, in(28 * day)},
-		"until it expires":     {nil, time.Hour, in(time.Hour)},
-		"expires late":         {nil, 90 * day, in(30 * day)},
-		"ttl":                  {text("1h"), 0, in(time.Hour)},
-		"now or never":         {text("0s"), time.Hour, "0"},
-		"ttl, expires earlier": {text("1h"), time.Minute, in(time.Minute)},
-		"ttl, expires later":   {text("1m"), time.Hour, in(time.Minute)},
-		"a long ttl":           {text("2000h"), 0, in(30 * day)},
-		"expired":              {nil, -time.Second, "0"},
+		"nothing said":         {nil, 0, 0, in(28 * day)},
+		"until it expires":     {nil, time.Hour, 0, in(time.Hour)},
+		"expires late":         {nil, 90 * day, 0, in(30 * day)},
+		"ttl":                  {text("1h"), 0, 0, in(time.Hour)},
+		"now or never":         {text("0s"), time.Hour, 0, "0"},
+		"ttl, expires earlier": {text("1h"), time.Minute, 0, in(time.Minute)},
+		"ttl, expires later":   {text("1m"), time.Hour, 0, in(time.Minute)},
+		"a long ttl":           {text("2000h"), 0, 0, in(30 * day)},
+		"expired":              {nil, -time.Second, 0, "0"},
+		"a later attempt":      {text("1h"), 0, 20 * time.Minute, in(40 * time.Minute)},
+		"much later":           {text("1h"), 0, 2 * time.Hour, "0"},
+		"later, now or never":  {text("0s"), 0, time.Minute, "0"},
+		"not due yet":          {text("1h"), 0, -time.Minute, in(time.Hour)},
+		"later, expires":       {text("1h"), 10 * time.Minute, 20 * time.Minute, in(10 * time.Minute)},
+		"later, nothing said":  {nil, 0, time.Hour, in(28 * day)},
 	} {
 		var expires time.Time
 		if c.expires != 0 {
 			expires = now.Add(c.expires)
 		}
-		if got := expiration(c.ttl, expires, now); got != c.want {
+		m := &provider.Message{ExpiresAt: expires}
+		if c.since != 0 {
+			m.From = now.Add(-c.since)
+		}
+		if got := expiration(c.ttl, m, now); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}

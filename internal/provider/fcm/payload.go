@@ -34,6 +34,7 @@ type sheet struct {
 	address  string
 	delivery string
 	bulk     bool
+	keep     func(ttl time.Duration, now time.Time) time.Duration
 	expires  time.Time
 	now      time.Time
 }
@@ -42,7 +43,7 @@ type sheet struct {
 func sheetOf(m *provider.Message, address string, now time.Time) *sheet {
 	return &sheet{
 		push: cmp.Or(wire.PushOf(&m.Content), &api.Push{}), target: targetOf(m.Device), address: address, delivery: m.DeliveryID,
-		bulk: m.Priority == peal.Bulk, expires: m.ExpiresAt, now: now,
+		bulk: m.Priority == peal.Bulk, keep: m.Keep, expires: m.ExpiresAt, now: now,
 	}
 }
 
@@ -255,7 +256,7 @@ func (s *sheet) ttl() (seconds int64, limited bool) {
 	ttl := maxTTL
 	if s.push.TTL != nil {
 		if d, err := time.ParseDuration(*s.push.TTL); err == nil { // it has been checked
-			ttl, limited = d, true
+			ttl, limited = s.keep(d, s.now), true
 		}
 	}
 	if !s.expires.IsZero() {

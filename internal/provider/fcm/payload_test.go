@@ -84,21 +84,32 @@ func TestTTL(t *testing.T) {
 	for name, c := range map[string]struct {
 		ttl     *string
 		expires time.Duration // 0: never
+		since   time.Duration // when it might be sent first; 0: unknown
 		seconds int64
 		limited bool
 	}{
-		"neither":             {nil, 0, 2_419_200, false},
-		"now or never":        {new("0s"), 0, 0, true},
-		"an hour":             {new("1h"), 0, 3600, true},
-		"less than a second":  {new("1ms"), 0, 1, true},
-		"expires":             {nil, 90 * time.Second, 90, true},
-		"expires earlier":     {new("1h"), 90 * time.Second, 90, true},
-		"expires later":       {new("1m"), time.Hour, 60, true},
-		"expires much later":  {nil, 1000 * time.Hour, 2_419_200, true},
-		"is expired":          {nil, -time.Second, 0, true},
-		"is expired by clock": {new("1h"), -time.Hour, 0, true},
+		"neither":             {nil, 0, 0, 2_419_200, false},
+		"now or never":        {new("0s"), 0, 0, 0, true},
+		"an hour":             {new("1h"), 0, 0, 3600, true},
+		"less than a second":  {new("1ms"), 0, 0, 1, true},
+		"expires":             {nil, 90 * time.Second, 0, 90, true},
+		"expires earlier":     {new("1h"), 90 * time.Second, 0, 90, true},
+		"expires later":       {new("1m"), time.Hour, 0, 60, true},
+		"expires much later":  {nil, 1000 * time.Hour, 0, 2_419_200, true},
+		"is expired":          {nil, -time.Second, 0, 0, true},
+		"is expired by clock": {new("1h"), -time.Hour, 0, 0, true},
+		"a later attempt":     {new("1h"), 0, 20 * time.Minute, 2400, true},
+		"much later":          {new("1h"), 0, 2 * time.Hour, 0, true},
+		"later, now or never": {new("0s"), 0, time.Minute, 0, true},
+		"not due yet":         {new("1h"), 0, -time.Minute, 3600, true},
+		"later, expires":      {new("1h"), 90 * time.Second, 20 * time.Minute, 90, true},
+		"later, neither":      {nil, 0, time.Hour, 2_419_200, false},
 	} {
-		s := &sheet{push: &api.Push{TTL: c.ttl}, now: at}
+		m := &provider.Message{}
+		if c.since != 0 {
+			m.From = at.Add(-c.since)
+		}
+		s := &sheet{push: &api.Push{TTL: c.ttl}, keep: m.Keep, now: at}
 		if c.expires != 0 {
 			s.expires = at.Add(c.expires)
 		}

@@ -28,7 +28,8 @@ func ttl(p *api.Push, m *provider.Message, now time.Time) string {
 	d := maxTTL
 	if p.TTL != nil {
 		if asked, err := time.ParseDuration(*p.TTL); err == nil {
-			d = min(d, asked)
+			d = min(d, m.Keep(asked, now))
+			d = (d + time.Second - 1).Truncate(time.Second) // a part of a second is more than now or never
 		}
 	}
 	if !m.ExpiresAt.IsZero() {

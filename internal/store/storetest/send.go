@@ -12,6 +12,7 @@ import (
 func sendCases() []testCase {
 	return []testCase{
 		{"claim takes what is queued, due and in time", claimReady},
+		{"claim tells since when it may be sent", claimFrom},
 		{"claim leaves what ended or belongs to others", claimForeign},
 		{"claim without intent", claimWithoutIntent},
 		{"one of many claimers gets a delivery", claimRace},
@@ -55,6 +56,31 @@ func claimReady(b *bundle) {
 	}
 	b.clock.advance(time.Microsecond)
 	b.claim(in, rest[0].ID)
+}
+
+// claimFrom: also when it is claimed again, after it had to wait.
+func claimFrom(b *bundle) {
+	in, now := b.integration("a"), b.clock.now()
+	sendAt := now.Add(time.Hour)
+	at := b.accept(in)
+	later := b.accept(in, due(sendAt), func(s *pipeline.Submission) { s.Notification.SendAt = sendAt })
+	b.clock.advance(2 * time.Hour)
+	for round := range 2 {
+		c, err := b.Claim(b.Context(), in, []string{at.ID, later.ID}, false)
+		b.ok(err)
+		if len(c.Ready) != 2 {
+			b.Fatalf("claimed %+v", c)
+		}
+		for _, d := range c.Ready {
+			want := at.CreatedAt
+			if d.ID == later.ID {
+				want = sendAt
+			}
+			if !d.From().Equal(want) {
+				b.Errorf("claim %d: since %s, want %s", round, d.From(), want)
+			}
+		}
+	}
 }
 
 func claimForeign(b *bundle) {
