@@ -218,7 +218,7 @@ func TestWhatWaitsIsOneTransaction(t *testing.T) {
 			if i == 7 && (!errors.Is(err, bad) || peal.KindOf(err) != peal.Unavailable) {
 				t.Errorf("the write that fails was answered %v", err)
 			}
-			if i == 8 && (err == nil || !strings.Contains(err.Error(), "a bug in a write")) {
+			if i == 8 && (err == nil || !strings.Contains(err.Error(), "panic in a write")) {
 				t.Errorf("the write that panics was answered %v", err)
 			}
 			if i != 7 && i != 8 && err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider"
 	"peal/internal/provider/wire"
 )
 
@@ -162,7 +163,7 @@ func (k *checker) override(patch []byte) {
 // size refuses what no device's platform could take. Each adds something of its own, which is not counted here: what is
 // over the limit of one of them only, FCM refuses when it is sent.
 func (k *checker) size(p *api.Push, text bool) {
-	s := &sheet{push: p, target: "token", delivery: anyDelivery, now: time.Unix(0, 0)}
+	s := &sheet{push: p, target: "token", delivery: anyDelivery, keep: new(provider.Message).Keep, now: time.Unix(0, 0)}
 	raw, err := appendRequest(make([]byte, 0, 1024), s, false)
 	if err != nil {
 		k.add("push.overrides.fcm", "invalid", "it cannot be merged into FCM's message")
