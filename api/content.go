@@ -2,7 +2,7 @@ package api
 
 // Content is what a notification says: exactly one of the kinds, by its key.
 //
-// The fields after Poll refine some of the kinds; a provider that cannot honour one refuses it at accept.
+// Mentions and ReplyTo refine some of the kinds; a provider that cannot honour one refuses it at accept.
 type Content struct {
 	Text     *string   `json:"text,omitempty" doc:"Plain text, 1 to 4096 characters" example:"Your order is on its way"`
 	Image    *Media    `json:"image,omitempty" doc:"A picture by its public URL (JPEG or PNG, up to 5 MB)"`
@@ -14,6 +14,10 @@ type Content struct {
 	Location *Location `json:"location,omitempty" doc:"A point on the map"`
 	Poll     *Poll     `json:"poll,omitempty" doc:"A question with options"`
 	Push     *Push     `json:"push,omitempty" doc:"A notification on the user's devices. There, text is short for a push with that body"`
+
+	Template    *Template    `json:"template,omitempty" doc:"whatsapp_cloud: an approved template, the only content outside of the 24-hour window"`
+	Interactive *Interactive `json:"interactive,omitempty" doc:"whatsapp_cloud: a text with reply buttons or a list"`
+	Reaction    *Reaction    `json:"reaction,omitempty" doc:"whatsapp_cloud: an emoji on a message"`
 
 	Mentions []string `json:"mentions,omitempty" maxItems:"50" doc:"Phone numbers (E.164) that the text mentions"`
 	ReplyTo  string   `json:"reply_to,omitempty" doc:"The provider's message id that this answers"`
@@ -75,6 +79,7 @@ func (c *Content) Kinds() []string {
 		{"text", c.Text != nil}, {"image", c.Image != nil}, {"video", c.Video != nil}, {"document", c.Document != nil},
 		{"audio", c.Audio != nil}, {"sticker", c.Sticker != nil}, {"contact", c.Contact != nil},
 		{"location", c.Location != nil}, {"poll", c.Poll != nil}, {"push", c.Push != nil},
+		{"template", c.Template != nil}, {"interactive", c.Interactive != nil}, {"reaction", c.Reaction != nil},
 	} {
 		if k.set {
 			kinds = append(kinds, k.name)

@@ -5,8 +5,8 @@ import "time"
 // IntegrationRequest creates an integration: a tenant's account at a provider.
 type IntegrationRequest struct {
 	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
-	Kind        string            `json:"kind" enum:"wasender,fcm,apns,webpush"`
-	Credentials map[string]string `json:"credentials,omitempty" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. fcm: service_account. apns: key, key_id, team_id. webpush: subject, and private_key, which is made if it is absent. Sealed at rest, never returned"`
+	Kind        string            `json:"kind" enum:"wasender,whatsapp_cloud,fcm,apns,webpush"`
+	Credentials map[string]string `json:"credentials,omitempty" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. whatsapp_cloud: access_token, app_secret, and verify_token, which is made if it is absent. fcm: service_account. apns: key, key_id, team_id. webpush: subject, and private_key, which is made if it is absent. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
 }
 
@@ -30,6 +30,7 @@ type Settings struct {
 	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
 	Apps           []string        `json:"apps,omitempty" maxItems:"100" doc:"fcm, apns, webpush: the app ids that it serves. Without, it serves all that no other integration names"`
 	CA             string          `json:"ca,omitempty" maxLength:"65536" doc:"Certificates (PEM) that the provider's may be signed by, beside those that the system trusts; for test systems and proxies"`
+	WhatsAppCloud  *WhatsAppCloud  `json:"whatsapp_cloud,omitempty" doc:"Kind whatsapp_cloud only"`
 	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for evidence, and look for it in the provider's log where the credentials allow that; hold: leave it to a person; resend: send again"`
 }
 
@@ -57,6 +58,7 @@ type Integration struct {
 	Credentials []string          `json:"credentials" doc:"Names of those that are set"`
 	Public      map[string]string `json:"public,omitempty" doc:"What its clients have to know, such as webpush's vapid_public_key"`
 	WebhookURL  string            `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
+	VerifyToken string            `json:"verify_token,omitempty" doc:"What to give the provider beside webhook_url, where it asks for one. Only for scope admin"`
 	Paused      *Pause            `json:"paused,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`

@@ -27,6 +27,7 @@ type IntegrationCmd struct {
 
 const integrationExample = "Examples:\n\n" +
 	"  peal integration create main --kind wasender --credential api_key=@wasender.key --credential webhook_secret=env:WASENDER_SECRET --rate 45/1s\n" +
+	"  peal integration create cloud --kind whatsapp_cloud --phone-number-id 106540352242922 --credential access_token=@meta.token --credential app_secret=@meta.secret\n" +
 	"  peal integration create android --kind fcm --service-account service-account.json\n" +
 	"  peal integration create ios --kind apns --key AuthKey.p8 --key-id ABC123DEFG --team-id DEF123GHIJ --app com.example.shop\n" +
 	"  peal integration create web --kind webpush --subject mailto:push@example.com"
@@ -37,8 +38,8 @@ func (IntegrationCmd) Help() string { return integrationExample }
 // IntegrationCreateCmd is `peal integration create`.
 type IntegrationCreateCmd struct {
 	Name       string   `arg:"" help:"Its name: a-z, 0-9, dots, dashes."`
-	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider: wasender, fcm, apns or webpush."`
-	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret; personal_access_token and session_id to look for lost messages."`
+	Kind       string   `name:"kind" default:"wasender" placeholder:"KIND" help:"The provider: wasender, whatsapp_cloud, fcm, apns or webpush."`
+	Credential []string `name:"credential" sep:"none" placeholder:"NAME=SOURCE" help:"A secret: NAME=@FILE, NAME=env:VARIABLE or NAME=- (standard input); may be repeated. wasender: api_key, webhook_secret; personal_access_token and session_id to look for lost messages. whatsapp_cloud: access_token, app_secret; verify_token is made."`
 
 	PushCredentials `embed:"" group:"push"`
 	SettingsFlags   `embed:"" group:"settings"`
@@ -262,10 +263,15 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 		return t.json(in)
 	}
 	s := in.Settings
+	cloud := s.WhatsAppCloud
+	if cloud == nil {
+		cloud = &api.WhatsAppCloud{}
+	}
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused),
-		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL,
-		"base url", s.BaseURL, "limit", rateText(s.Limit),
+		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL, "verify token", in.VerifyToken,
+		"base url", s.BaseURL, "phone number id", cloud.PhoneNumberID, "waba id", cloud.WABAID, "graph version", cloud.GraphVersion,
+		"messages path", cloud.MessagesPath, "auth header", cloud.AuthHeader, "limit", rateText(s.Limit),
 		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
 		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,

@@ -26,7 +26,26 @@ type SettingsFlags struct {
 	RetryCap       time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
 	App            []string      `name:"app" sep:"none" placeholder:"ID" help:"Of fcm, apns, webpush: an app that it serves; may be repeated. Without, it serves all that no other integration names."`
 	CA             string        `name:"ca" placeholder:"FILE" help:"Certificates (PEM) that the provider's may be signed by, beside the system's."`
-	OnUnknown      string        `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
+	CloudFlags     `embed:""`
+	OnUnknown      string `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
+}
+
+// CloudFlags are the settings that only whatsapp_cloud has.
+type CloudFlags struct {
+	PhoneNumberID string `name:"phone-number-id" placeholder:"ID" help:"whatsapp_cloud: the sending number's id at Meta."`
+	WABAID        string `name:"waba-id" placeholder:"ID" help:"whatsapp_cloud: the WhatsApp Business Account's id."`
+	GraphVersion  string `name:"graph-version" placeholder:"VERSION" help:"whatsapp_cloud: version of the Graph API, such as v26.0."`
+	MessagesPath  string `name:"messages-path" placeholder:"PATH" help:"whatsapp_cloud: where a gateway takes messages, in place of Meta's path; 360dialog: /messages."`
+	AuthHeader    string `name:"auth-header" placeholder:"NAME" help:"whatsapp_cloud: the header in which a gateway wants the bare token; 360dialog: D360-API-KEY."`
+}
+
+// cloud makes the API's settings; nil when no flag was given.
+func (f *CloudFlags) cloud() *api.WhatsAppCloud {
+	if *f == (CloudFlags{}) {
+		return nil
+	}
+	s := api.WhatsAppCloud(*f)
+	return &s
 }
 
 // settings makes the API's settings; some says whether there is one among them.
@@ -35,7 +54,7 @@ func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 		BaseURL: f.BaseURL, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
 		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
 	}
-	s.Apps = f.App
+	s.Apps, s.WhatsAppCloud = f.App, f.cloud()
 	if f.CA != "" {
 		if s.CA, err = readCA(f.CA); err != nil {
 			return s, false, err

@@ -14,6 +14,20 @@ import (
 
 func (s *Server) hooks() {
 	s.mux.HandleFunc("POST /hooks/{kind}/{token}", s.hook)
+	s.mux.HandleFunc("GET /hooks/{kind}/{token}", s.handshake)
+}
+
+// handshake answers a provider that asks whether a webhook's address is ours. The answer is what it gave us itself: no
+// browser may take it for a page.
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
+	answer, err := s.cfg.Door.Handshake(r.PathValue("kind"), r.PathValue("token"), r.URL.Query())
+	if err != nil {
+		s.writeProblem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	write(w, []byte(answer))
 }
 
 // hook keeps a webhook and answers. What it says is understood later.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -149,6 +150,7 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 	out.Public = s.cfg.Integrations.Public(in)
 	if admin {
 		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken
+		out.VerifyToken = s.cfg.Integrations.VerifyToken(in)
 	}
 	if in.Paused(s.cfg.Now()) {
 		p := in.Pause
@@ -167,8 +169,17 @@ func effective(in *peal.Integration) api.Settings {
 		RecipientLimit: recipientLimit(in.RecipientLimit),
 		Concurrency:    in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
-		Apps: in.Apps, CA: in.CA,
+		Apps: in.Apps, CA: in.CA, WhatsAppCloud: cloudOf(in),
 	}
+}
+
+// cloudOf are the settings that only kind whatsapp_cloud has, as they were given.
+func cloudOf(in *peal.Integration) *api.WhatsAppCloud {
+	var s api.Settings
+	if json.Unmarshal(in.Settings, &s) != nil { // they were checked when they were written
+		return nil
+	}
+	return s.WhatsAppCloud
 }
 
 func recipientLimit(l peal.Limit) *api.RecipientLimit {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -119,6 +120,7 @@ type Evidence interface {
 type Door interface {
 	Known(kind, token string) bool
 	Take(ctx context.Context, kind, token string, header http.Header, body []byte) error
+	Handshake(kind, token string, query url.Values) (answer string, err error)
 }
 
 // Backuper writes a backup to w. Before the first byte it calls begin, with a context that ends when it gives up.

@@ -139,8 +139,24 @@ func merge(s, p *api.Settings) {
 	s.RetryCap = orDefault(p.RetryCap, s.RetryCap)
 	s.OnUnknown = orDefault(p.OnUnknown, s.OnUnknown)
 	s.CA = orDefault(p.CA, s.CA)
+	if p.WhatsAppCloud != nil {
+		s.WhatsAppCloud = mergeCloud(s.WhatsAppCloud, p.WhatsAppCloud)
+	}
 	if p.Apps != nil { // an empty list is every app again
 		s.Apps = p.Apps
+	}
+}
+
+func mergeCloud(s, p *api.WhatsAppCloud) *api.WhatsAppCloud {
+	if s == nil {
+		return p
+	}
+	return &api.WhatsAppCloud{
+		PhoneNumberID: orDefault(p.PhoneNumberID, s.PhoneNumberID),
+		WABAID:        orDefault(p.WABAID, s.WABAID),
+		GraphVersion:  orDefault(p.GraphVersion, s.GraphVersion),
+		MessagesPath:  orDefault(p.MessagesPath, s.MessagesPath),
+		AuthHeader:    orDefault(p.AuthHeader, s.AuthHeader),
 	}
 }
 

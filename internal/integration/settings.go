@@ -26,6 +26,9 @@ const (
 	maxPeriod          = time.Minute // a queue's new owner holds off for a period: it does not know what was sent before
 )
 
+// cloudKind is the one kind that has settings of its own.
+const cloudKind = "whatsapp_cloud"
+
 // applySettings fills in an integration's parsed settings, with defaults where it names none. The error is a
 // *peal.Error that names every field that is wrong.
 func applySettings(in *peal.Integration, kind provider.Kind) error {
@@ -51,6 +54,9 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	in.Apps, in.CA = s.Apps, s.CA
 	c.apps(s.Apps, kind)
 	c.ca(s.CA)
+	if s.WhatsAppCloud != nil && kind.Name() != cloudKind {
+		c.bad("settings.whatsapp_cloud", "unknown", "leave it out: only integrations of kind %s have these", cloudKind)
+	}
 	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
 	if len(c.fields) > 0 {
 		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}

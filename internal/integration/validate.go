@@ -27,6 +27,15 @@ func (s *Service) Public(in *peal.Integration) map[string]string {
 	return nil
 }
 
+// VerifyToken is what the provider is to be given beside the webhook's address; empty where it asks for none.
+func (s *Service) VerifyToken(in *peal.Integration) string {
+	kind, _ := s.Kind(in.Kind)
+	if h, ok := kind.(provider.Handshaker); ok {
+		return h.VerifyToken(in)
+	}
+	return ""
+}
+
 // Validate asks the provider whether it would take a content for a device, and show it to nobody.
 func (s *Service) Validate(ctx context.Context, in *peal.Integration, d *peal.Device, c *api.Content) (o peal.Outcome, err error) {
 	kind, ok := s.Kind(in.Kind)

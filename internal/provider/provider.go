@@ -1,6 +1,6 @@
 // Package provider is the contract between Peal and those who carry its messages.
 //
-// A kind of provider (wasender, later whatsapp_cloud, fcm, apns, webpush) is a folder below this one. It checks an
+// A kind of provider (wasender, whatsapp_cloud, fcm, apns, webpush) is a folder below this one. It checks an
 // integration's settings, opens clients, and understands its webhooks; it never retries, limits or records: that is
 // the pipeline's. The suite in providertest says what every kind must do, and provider/all lists them.
 package provider
@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"peal/api"
@@ -80,6 +81,14 @@ type Maker interface {
 // Publisher is a Kind of which clients have to know something that is no secret, such as a public key.
 type Publisher interface {
 	Public(in *peal.Integration) map[string]string
+}
+
+// Handshaker is a Kind whose provider asks a webhook's address for an answer before it uses it.
+type Handshaker interface {
+	// VerifyToken is what the provider is to be given beside the address.
+	VerifyToken(in *peal.Integration) string
+	// Handshake answers a GET of the address; ok is false when it does not prove, in constant time, that it may ask.
+	Handshake(in *peal.Integration, query url.Values) (answer string, ok bool)
 }
 
 // Credential is one secret of an integration.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"peal/internal/metrics"
@@ -70,6 +71,25 @@ const (
 func (d *Door) Known(kindName, token string) bool {
 	in := d.Integrations.ByHook(token)
 	return in != nil && in.Kind == kindName
+}
+
+// Handshake answers a provider that asks whether it has the right address. It fails with NotFound, or Unauthorized when
+// whoever asks does not know the integration's verify token.
+func (d *Door) Handshake(kindName, token string, query url.Values) (string, error) {
+	in := d.Integrations.ByHook(token)
+	if in == nil || in.Kind != kindName {
+		return "", peal.Errorf(peal.NotFound, "there is no such webhook address")
+	}
+	kind, _ := d.Integrations.Kind(in.Kind)
+	h, ok := kind.(provider.Handshaker)
+	if !ok {
+		return "", peal.Errorf(peal.NotFound, "a provider of kind %s asks nothing here; it posts", in.Kind)
+	}
+	answer, ok := h.Handshake(in, query)
+	if !ok {
+		return "", peal.Errorf(Unauthorized, "the handshake does not name the integration's verify token")
+	}
+	return answer, nil
 }
 
 // Take checks a webhook's token and secret, in constant time, and keeps it. Of a webhook without the right secret

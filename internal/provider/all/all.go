@@ -7,6 +7,7 @@ import (
 	"peal/internal/provider/fcm"
 	"peal/internal/provider/wasender"
 	"peal/internal/provider/webpush"
+	"peal/internal/provider/whatsappcloud"
 )
 
 // Kinds lists every kind.
@@ -16,6 +17,7 @@ func Kinds() []provider.Kind {
 		fcm.Kind{},
 		wasender.Kind{},
 		webpush.Kind{},
+		whatsappcloud.Kind{},
 	}
 }
 

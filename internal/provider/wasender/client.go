@@ -32,7 +32,7 @@ type client struct {
 	account   http.Header   // of GETs that need the account's token; nil without one
 	session   string        // the session's id there
 	timeout   time.Duration
-	scrub     scrubber
+	scrub     wire.Scrubber
 	buffers   sync.Pool // of *[]byte
 }
 
@@ -46,7 +46,7 @@ func newClient(in *peal.Integration, base *url.URL, transport http.RoundTripper)
 		transport: transport,
 		base:      base,
 		timeout:   cmp.Or(in.Timeout, callTimeout),
-		scrub:     newScrubber(secretsOf(in)),
+		scrub:     wire.NewScrubber(secretsOf(in)),
 		header: http.Header{
 			"Authorization": {"Bearer " + in.Credentials[apiKey]},
 			"Accept":        {"application/json"},

@@ -37,7 +37,7 @@ func (c *client) judge(ctx context.Context, r *reply, a *answer) peal.Outcome {
 	if r.status >= 200 && r.status < 300 {
 		return c.judgeSuccess(ctx, r, a)
 	}
-	out := peal.Outcome{Code: statusCode(r.status), Reason: c.scrub.clean(a.words("the provider answered " + wire.StatusText(r.status)))}
+	out := peal.Outcome{Code: statusCode(r.status), Reason: c.scrub.Clean(a.words("the provider answered " + wire.StatusText(r.status)))}
 	switch s := r.status; {
 	case s >= 300 && s < 400:
 		out.Class, out.Pause, out.Code = peal.ClassIntegration, peal.PauseBlocked, codeRedirect
@@ -64,7 +64,7 @@ func (c *client) judgeSuccess(ctx context.Context, r *reply, a *answer) peal.Out
 		return wire.Fault(ctx, r.broken, true)
 	}
 	if r.broken == nil && isFalse(a.Success) {
-		out := peal.Outcome{Code: codeRejected, Reason: c.scrub.clean(a.words("the provider refused it without a reason"))}
+		out := peal.Outcome{Code: codeRejected, Reason: c.scrub.Clean(a.words("the provider refused it without a reason"))}
 		return c.judgeRefusal(ctx, out, r.status, a)
 	}
 	if id := asID(a.Data.MsgID); r.broken == nil && id != "" {
