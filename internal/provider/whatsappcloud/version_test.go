@@ -1,0 +1,34 @@
+package whatsappcloud
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestVersionWarning(t *testing.T) {
+	t.Parallel()
+	day := func(s string) time.Time {
+		at, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	for _, c := range []struct{ version, now, want string }{
+		{"v26.0", "2026-11-21", ""},
+		{"v22.0", "2026-11-21", ""},
+		{"v23.0", "2026-11-21", ""},
+		{"v23.0", "2027-08-01", "Meta ends v23.0 of its API on 2027-10-08"},
+		{"v23.0", "2027-10-08", "Meta has ended v23.0"},
+		{"v20.0", "2026-11-21", "Meta has ended v20.0"},
+	} {
+		got := versionWarning(c.version, day(c.now))
+		if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s on %s: got %q", c.version, c.now, got)
+		}
+	}
+	if !isVersion(defaultVersion) {
+		t.Error("the default is no version")
+	}
+}
