@@ -147,6 +147,7 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 		ID: in.ID, Name: in.Name, Kind: in.Kind, Channel: in.Channel, Credentials: slices.Sorted(maps.Keys(in.Credentials)),
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), Settings: effective(in),
 	}
+	out.Warning = s.cfg.Integrations.Warning(in)
 	out.Public = s.cfg.Integrations.Public(in)
 	if admin {
 		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken

@@ -36,6 +36,15 @@ func (s *Service) VerifyToken(in *peal.Integration) string {
 	return ""
 }
 
+// Warning says what is to be done lest the integration stops working; empty: nothing.
+func (s *Service) Warning(in *peal.Integration) string {
+	kind, _ := s.Kind(in.Kind)
+	if w, ok := kind.(provider.Warner); ok {
+		return w.Warning(in, s.now())
+	}
+	return ""
+}
+
 // Validate asks the provider whether it would take a content for a device, and show it to nobody.
 func (s *Service) Validate(ctx context.Context, in *peal.Integration, d *peal.Device, c *api.Content) (o peal.Outcome, err error) {
 	kind, ok := s.Kind(in.Kind)

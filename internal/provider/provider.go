@@ -91,6 +91,12 @@ type Handshaker interface {
 	Handshake(in *peal.Integration, query url.Values) (answer string, ok bool)
 }
 
+// Warner is a Kind whose integrations may be about to stop working.
+type Warner interface {
+	// Warning says what is to be done before then; empty: nothing.
+	Warning(in *peal.Integration, now time.Time) string
+}
+
 // Credential is one secret of an integration.
 type Credential struct {
 	Name     string

@@ -28,6 +28,7 @@ var (
 	_ provider.Kind       = Kind{}
 	_ provider.Maker      = Kind{}
 	_ provider.Handshaker = Kind{}
+	_ provider.Warner     = Kind{}
 )
 
 // Name is "whatsapp_cloud".

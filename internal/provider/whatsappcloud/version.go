@@ -3,6 +3,8 @@ package whatsappcloud
 import (
 	"strings"
 	"time"
+
+	"peal/internal/peal"
 )
 
 // defaultVersion of the Graph API. Meta had announced no end of it in November 2026.
@@ -28,6 +30,15 @@ func endOf(version string) (end time.Time, known bool) {
 	default:
 		return time.Time{}, false
 	}
+}
+
+// Warning says that the end of the integration's version of the Graph API is near.
+func (Kind) Warning(in *peal.Integration, now time.Time) string {
+	set, err := parseSettings(in.Settings)
+	if err != nil || set.MessagesPath != "" { // a gateway has its own version
+		return ""
+	}
+	return versionWarning(set.GraphVersion, now)
 }
 
 // versionWarning says that a version's end is near, or over; mostly nothing.

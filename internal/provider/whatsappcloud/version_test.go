@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"peal/internal/peal"
 )
 
 func TestVersionWarning(t *testing.T) {
@@ -30,5 +32,20 @@ func TestVersionWarning(t *testing.T) {
 	}
 	if !isVersion(defaultVersion) {
 		t.Error("the default is no version")
+	}
+}
+
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 9, 1, 0, 0, 0, 0, time.UTC)
+	for settings, warned := range map[string]bool{
+		`{"whatsapp_cloud":{"phone_number_id":"1","graph_version":"v23.0"}}`:       true,
+		`{"whatsapp_cloud":{"phone_number_id":"1"}}`:                               false,
+		`{"whatsapp_cloud":{"messages_path":"/messages","graph_version":"v23.0"}}`: false,
+		`{`: false,
+	} {
+		if got := (Kind{}).Warning(&peal.Integration{Settings: []byte(settings)}, now); (got != "") != warned {
+			t.Errorf("%s: got %q", settings, got)
+		}
 	}
 }
