@@ -22,11 +22,14 @@ func (s *Server) hooks() {
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.cfg.Door.Handshake(r.PathValue("kind"), r.PathValue("token"), r.URL.Query())
 	if err != nil {
-		s.writeProblem(w, r, err)
+		p := s.fail(r.Context(), err)
+		if p.Status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
+		}
+		s.writeProblem(w, r, p)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8") // and nosniff, as every answer has
 	write(w, []byte(answer))
 }
 

@@ -65,6 +65,7 @@ type Door struct {
 // Errors of Take, by kind.
 const (
 	Unauthorized peal.Kind = "unauthorized"
+	NoHandshake  peal.Kind = "method_not_allowed" // of Handshake: this kind of provider only posts
 )
 
 // Known tells whether there is such a webhook address.
@@ -73,8 +74,8 @@ func (d *Door) Known(kindName, token string) bool {
 	return in != nil && in.Kind == kindName
 }
 
-// Handshake answers a provider that asks whether it has the right address. It fails with NotFound, or Unauthorized when
-// whoever asks does not know the integration's verify token.
+// Handshake answers a provider that asks whether it has the right address. It fails with NotFound, NoHandshake,
+// or Unauthorized when whoever asks does not know the integration's verify token.
 func (d *Door) Handshake(kindName, token string, query url.Values) (string, error) {
 	in := d.Integrations.ByHook(token)
 	if in == nil || in.Kind != kindName {
@@ -83,7 +84,7 @@ func (d *Door) Handshake(kindName, token string, query url.Values) (string, erro
 	kind, _ := d.Integrations.Kind(in.Kind)
 	h, ok := kind.(provider.Handshaker)
 	if !ok {
-		return "", peal.Errorf(peal.NotFound, "a provider of kind %s asks nothing here; it posts", in.Kind)
+		return "", peal.Errorf(NoHandshake, "it takes POST")
 	}
 	answer, ok := h.Handshake(in, query)
 	if !ok {

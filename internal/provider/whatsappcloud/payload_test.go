@@ -34,19 +34,19 @@ func contents() map[string]struct {
 	}
 	texts := func(all ...string) (list []api.TemplateParameter) {
 		for _, s := range all {
-			list = append(list, api.TemplateParameter{Text: ptr(s)})
+			list = append(list, api.TemplateParameter{Text: new(s)})
 		}
 		return list
 	}
 	return map[string]c{
-		"text":     {api.Content{Text: ptr("hi \"you\"\n☺")}, `"type":"text","text":{"body":"hi \"you\"\n☺"}`},
-		"reply":    {api.Content{Text: ptr("hi"), ReplyTo: wamid}, `"context":{"message_id":"` + wamid + `"},"type":"text","text":{"body":"hi"}`},
+		"text":     {api.Content{Text: new("hi \"you\"\n☺")}, `"type":"text","text":{"body":"hi \"you\"\n☺"}`},
+		"reply":    {api.Content{Text: new("hi"), ReplyTo: wamid}, `"context":{"message_id":"` + wamid + `"},"type":"text","text":{"body":"hi"}`},
 		"image":    {api.Content{Image: &api.Media{URL: file, Caption: "c"}}, `"type":"image","image":{"link":"` + file + `","caption":"c"}`},
 		"video":    {api.Content{Video: &api.Media{URL: file}}, `"type":"video","video":{"link":"` + file + `"}`},
 		"audio":    {api.Content{Audio: &api.Audio{URL: file}}, `"type":"audio","audio":{"link":"` + file + `"}`},
 		"sticker":  {api.Content{Sticker: &api.Sticker{URL: file}}, `"type":"sticker","sticker":{"link":"` + file + `"}`},
 		"document": {api.Content{Document: &api.Document{URL: file, Filename: "a.pdf", Caption: "c"}}, `"type":"document","document":{"link":"` + file + `","caption":"c","filename":"a.pdf"}`},
-		"location": {api.Content{Location: &api.Location{Latitude: ptr(37.5), Longitude: ptr(-122.25), Name: "n", Address: "a"}},
+		"location": {api.Content{Location: &api.Location{Latitude: new(37.5), Longitude: new(-122.25), Name: "n", Address: "a"}},
 			`"type":"location","location":{"latitude":37.5,"longitude":-122.25,"name":"n","address":"a"}`},
 		"contact": {api.Content{Contact: &api.Contact{Name: "Ann", Phone: phone}},
 			`"type":"contacts","contacts":[{"name":{"formatted_name":"Ann","first_name":"Ann"},"phones":[{"phone":"` + phone + `"}]}]`},
@@ -58,7 +58,7 @@ func contents() map[string]struct {
 			Name: "order_paid", Language: "en_US", Header: []api.TemplateParameter{{Image: &api.Media{URL: file}}},
 			Body: append(texts("Ann"),
 				api.TemplateParameter{Currency: &api.Currency{Fallback: "$100.99", Code: "USD", Amount1000: 100990}},
-				api.TemplateParameter{DateTime: ptr("21 November")}),
+				api.TemplateParameter{DateTime: new("21 November")}),
 			Buttons: []api.TemplateButton{{Index: 0, Type: "quick_reply", Text: "YES"}, {Index: 1, Type: "url", Text: "abc"}, {Index: 2, Type: "copy_code", Text: "X1"}},
 		}}, `"type":"template","template":{"name":"order_paid","language":{"code":"en_US"},"components":[` +
 			`{"type":"header","parameters":[{"type":"image","image":{"link":"` + file + `"}}]},` +
@@ -66,7 +66,7 @@ func contents() map[string]struct {
 			`{"type":"button","sub_type":"quick_reply","index":"0","parameters":[{"type":"payload","payload":"YES"}]},` +
 			`{"type":"button","sub_type":"url","index":"1","parameters":[{"type":"text","text":"abc"}]},` +
 			`{"type":"button","sub_type":"copy_code","index":"2","parameters":[{"type":"coupon_code","coupon_code":"X1"}]}]}`},
-		"named template": {api.Content{Template: &api.Template{Name: "named", Language: "en", Body: []api.TemplateParameter{{Name: "who", Text: ptr("Ann")}}}},
+		"named template": {api.Content{Template: &api.Template{Name: "named", Language: "en", Body: []api.TemplateParameter{{Name: "who", Text: new("Ann")}}}},
 			`"type":"template","template":{"name":"named","language":{"code":"en"},"components":[{"type":"body","parameters":[{"parameter_name":"who","type":"text","text":"Ann"}]}]}`},
 		"buttons": {api.Content{Interactive: &api.Interactive{
 			Header: &api.InteractiveHeader{Document: &api.Document{URL: file, Filename: "a.pdf"}}, Body: "b", Footer: "f",
@@ -160,14 +160,14 @@ func TestRefusedContents(t *testing.T) {
 		"video.url":                               {Video: &api.Media{URL: "ftp://example.com/a"}},
 		"sticker.url":                             {Sticker: &api.Sticker{}},
 		"contact.phone":                           {Contact: &api.Contact{Name: "Ann", Phone: "0151"}},
-		"location.latitude":                       {Location: &api.Location{Latitude: ptr(91.0), Longitude: ptr(1.0)}},
-		"mentions":                                {Text: ptr("hi"), Mentions: []string{phone}},
-		"reply_to":                                {Text: ptr("hi"), ReplyTo: "100000"},
+		"location.latitude":                       {Location: &api.Location{Latitude: new(91.0), Longitude: new(1.0)}},
+		"mentions":                                {Text: new("hi"), Mentions: []string{phone}},
+		"reply_to":                                {Text: new("hi"), ReplyTo: "100000"},
 		"reaction.message_id":                     {Reaction: &api.Reaction{MessageID: "1", Emoji: "x"}},
 		"template.name":                           {Template: &api.Template{Name: "No Name", Language: "en"}},
 		"template.language":                       {Template: &api.Template{Name: "n"}},
 		"template.body[0]":                        body(api.TemplateParameter{}),
-		"template.body[0].text":                   body(api.TemplateParameter{Text: ptr("two\nlines")}),
+		"template.body[0].text":                   body(api.TemplateParameter{Text: new("two\nlines")}),
 		"template.body[0].currency.code":          body(api.TemplateParameter{Currency: &api.Currency{Fallback: "f", Code: "usd"}}),
 		"template.buttons[0].type":                {Template: &api.Template{Name: "n", Language: "en", Buttons: []api.TemplateButton{{Type: "call", Text: "x"}}}},
 		"interactive":                             {Interactive: &api.Interactive{Body: "b"}},

@@ -1,0 +1,271 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"peal/api"
+	"peal/emulator/whatsappcloud"
+)
+
+// cloud is an emulated account at Meta, and an integration that leads to it.
+type cloud struct {
+	*whatsappcloud.Server
+
+	integration *api.Integration
+}
+
+// cloud connects one. Its webhooks go through a front that leads to Peal wherever it is: Meta is told one address, and a
+// Peal that is started again in a test has another port.
+func (w *world) cloud(t *testing.T, opt whatsappcloud.Options, settings ...func(*api.Settings)) *cloud {
+	t.Helper()
+	w.watched.watch(whatsappcloud.DefaultToken, whatsappcloud.DefaultAppSecret)
+	front := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "peal"
+		},
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "tcp", w.addr.Load().(string))
+			},
+		},
+		ErrorHandler: func(rw http.ResponseWriter, _ *http.Request, _ error) { rw.WriteHeader(http.StatusBadGateway) },
+	})
+	t.Cleanup(front.Close)
+	c := &cloud{Server: whatsappcloud.New(opt)}
+	t.Cleanup(c.Close)
+	meta := httptest.NewServer(c)
+	t.Cleanup(meta.Close)
+
+	s := api.Settings{
+		BaseURL: meta.URL, Limit: &api.Limit{}, RetryBase: "100ms",
+		WhatsAppCloud: &api.WhatsAppCloud{PhoneNumberID: whatsappcloud.DefaultNumber, WABAID: whatsappcloud.DefaultAccount},
+	}
+	for _, change := range settings {
+		change(&s)
+	}
+	var err error
+	c.integration, err = w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
+		Name: "cloud", Kind: "whatsapp_cloud", Settings: s,
+		Credentials: map[string]string{"access_token": whatsappcloud.DefaultToken, "app_secret": whatsappcloud.DefaultAppSecret},
+	})
+	if err != nil {
+		t.Fatalf("make integration: %v", err)
+	}
+	u, err := url.Parse(c.integration.WebhookURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.UpdateAccount("", func(a *whatsappcloud.Account) {
+		a.WebhookURL, a.VerifyToken = front.URL+u.Path, c.integration.VerifyToken
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// over is a notification over the account.
+func (c *cloud) over(to string, content api.Content) api.NotificationRequest {
+	return api.NotificationRequest{Recipient: api.Recipient{Phone: to}, Integration: "cloud", Content: content}
+}
+
+func (c *cloud) text(to, s string) api.NotificationRequest { return c.over(to, api.Content{Text: &s}) }
+
+func (c *cloud) idle(t *testing.T) {
+	t.Helper()
+	if err := c.Idle(within(t)); err != nil {
+		t.Fatalf("webhooks are not all posted: %v", err)
+	}
+}
+
+// receipts are webhooks in batches, shuffled and doubled.
+func receipts(statuses ...string) whatsappcloud.Options {
+	script := whatsappcloud.StatusScript(time.Millisecond, statuses...)
+	script.Order, script.DuplicateChance, script.Seed = whatsappcloud.OrderShuffle, 0.3, 1
+	return whatsappcloud.Options{
+		WindowsOpen: true, Script: &script,
+		Webhooks: whatsappcloud.WebhookOptions{Batch: whatsappcloud.Batch{Size: 7, Shape: whatsappcloud.BatchMixed}, MaxBackoff: 300 * time.Millisecond},
+	}
+}
+
+// TestCloudHandshake: Meta takes the address by the verify token that Peal made; nobody else gets an answer there.
+func TestCloudHandshake(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent"))
+	if err := c.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+	path := c.integration.WebhookURL[strings.Index(c.integration.WebhookURL, "/hooks/"):]
+	ask := func(path, token string) answer {
+		return w.do(t, "GET", path+"?hub.mode=subscribe&hub.challenge=%3Cb%3E1&hub.verify_token="+token, "", "")
+	}
+	a := ask(path, c.integration.VerifyToken)
+	if a.status != 200 || string(a.body) != "<b>1" || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	for name, a := range map[string]answer{
+		"401 wrong token": ask(path, "other"), "401 no token": ask(path, ""), "404 wrong address": ask(path+"x", c.integration.VerifyToken),
+		"404 another kind": ask(strings.Replace(path, "whatsapp_cloud", "wasender", 1), c.integration.VerifyToken), "405 of a kind that only posts": ask(w.hook(), ""),
+		"401 without signature": w.do(t, "POST", path, "", `{"entry":[]}`),
+		"401 forged":            w.do(t, "POST", path, "", `{"entry":[]}`, "X-Hub-Signature-256", whatsappcloud.Sign("cloud-app-secret-2", []byte(`{"entry":[]}`))),
+	} {
+		if fmt.Sprint(a.status) != name[:3] {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		a.problem(t)
+	}
+	shown, err := w.as(t, w.adminKey(t, w.tenant, "read").Secret).Integration(t.Context(), c.integration.ID)
+	if err != nil || shown.VerifyToken != "" || shown.WebhookURL != "" {
+		t.Errorf("with scope read it shows %+v, %v", shown, err)
+	}
+	if shown.Settings.WhatsAppCloud == nil || shown.Settings.WhatsAppCloud.PhoneNumberID != whatsappcloud.DefaultNumber {
+		t.Errorf("settings %+v", shown.Settings)
+	}
+}
+
+// TestCloudReceipts: receipts come shuffled, doubled, in batches, and while Peal is away; all are told in the end, and no
+// message is sent twice.
+func TestCloudReceipts(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent", "delivered", "read"))
+	ids := map[string]string{}
+	one := func(i int) {
+		to := phone()
+		_, ids[to] = w.send(t, c.text(to, fmt.Sprint("message ", i)))
+	}
+	for i := range 10 {
+		one(i)
+	}
+	for _, id := range ids {
+		w.reaches(t, id, "read")
+	}
+	c.HoldWebhooks(true)
+	for i := range 20 {
+		one(i)
+	}
+	for _, id := range ids {
+		w.reaches(t, id, "sent", "read")
+	}
+	w.restart(t, func() { c.HoldWebhooks(false) }) // Meta posts to nobody, and comes again
+	for to, id := range ids {
+		if d := w.reaches(t, id, "read"); d.Attempts != 1 || !strings.HasPrefix(d.MessageID, "wamid.") {
+			t.Errorf("%+v", d)
+		}
+		if n := c.CountByRecipient(to); n != 1 {
+			t.Errorf("%d messages to one", n)
+		}
+	}
+}
+
+// TestCloudLostAnswer: a message whose answer was lost is known again by its own receipts, and is not sent twice.
+func TestCloudLostAnswer(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent", "delivered"))
+	c.HoldWebhooks(true)
+	if _, err := c.AddFault(whatsappcloud.Fault{Kind: whatsappcloud.FaultDropAfter}); err != nil {
+		t.Fatal(err)
+	}
+	to := phone()
+	_, id := w.send(t, c.text(to, "hi"))
+	w.reaches(t, id, "uncertain")
+	c.HoldWebhooks(false)
+	if d := w.reaches(t, id, "delivered"); d.Attempts != 1 || d.ErrorCode != "" || c.CountByRecipient(to) != 1 {
+		t.Errorf("%+v, taken %d times", d, c.CountByRecipient(to))
+	}
+}
+
+// TestCloudErrors: what Meta refuses, in the answer, by webhook or both.
+func TestCloudErrors(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	opt := receipts("sent", "delivered")
+	opt.WindowsOpen = false
+	opt.Accounts = []whatsappcloud.Account{{Templates: []whatsappcloud.Template{{Name: "hello", Language: "en"}}}}
+	c := w.cloud(t, opt)
+
+	// Without an open window free text fails by webhook, and a template goes.
+	_, closed := w.send(t, c.text(phone(), "hi"))
+	if d := w.reaches(t, closed, "failed"); d.ErrorCode != "131047" || d.ErrorReason == "" || d.DeadLetter {
+		t.Errorf("%+v", d)
+	}
+	_, template := w.send(t, c.over(phone(), api.Content{Template: &api.Template{Name: "hello", Language: "en"}}))
+	w.reaches(t, template, "delivered")
+	_, unknown := w.send(t, c.over(phone(), api.Content{Template: &api.Template{Name: "other", Language: "en"}}))
+	if d := w.reaches(t, unknown, "failed"); d.ErrorCode != "132001" {
+		t.Errorf("%+v", d)
+	}
+
+	// The pair limit, told in the answer and by webhook for an id that nobody was told: the delivery waits, and goes.
+	hello := api.Content{Template: &api.Template{Name: "hello", Language: "en"}}
+	if _, err := c.AddFault(whatsappcloud.Fault{Kind: whatsappcloud.FaultError, Code: 131056, Via: whatsappcloud.ViaBoth}); err != nil {
+		t.Fatal(err)
+	}
+	_, pair := w.send(t, c.over(phone(), hello))
+	if d := w.reaches(t, pair, "delivered", "failed"); d.Status != "delivered" || d.Attempts != 1 {
+		t.Errorf("%+v", d)
+	}
+
+	// An expired token pauses; nothing is lost.
+	if err := c.UpdateAccount("", func(a *whatsappcloud.Account) { a.Token = "cloud-token-2" }); err != nil {
+		t.Fatal(err)
+	}
+	_, waiting := w.send(t, c.over(phone(), hello))
+	eventually(t, "the integration is paused", func() error {
+		in, err := w.peal.Integration(t.Context(), c.integration.ID)
+		if err != nil || in.Paused == nil || in.Paused.Code != "credentials" {
+			return fmt.Errorf("%+v, %v", in, err)
+		}
+		return nil
+	})
+	patch := api.IntegrationPatch{Credentials: map[string]string{"access_token": "cloud-token-2"}, Settings: &api.Settings{WhatsAppCloud: &api.WhatsAppCloud{GraphVersion: "v25.0"}}}
+	in, err := w.peal.UpdateIntegration(t.Context(), "cloud", patch)
+	if err != nil || in.Settings.WhatsAppCloud.PhoneNumberID != whatsappcloud.DefaultNumber || in.Settings.WhatsAppCloud.GraphVersion != "v25.0" {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	w.reaches(t, waiting, "delivered")
+	c.idle(t)
+}
+
+// TestCloudContents: what a provider has not is refused before it is accepted, by the one and by the other.
+func TestCloudContents(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent"))
+	poll := api.Content{Poll: &api.Poll{Question: "q", Options: []string{"a", "b"}}}
+	reaction := api.Content{Reaction: &api.Reaction{MessageID: "wamid.HBgLMTY1MDU1NTEy", Emoji: "x"}}
+	buttons := api.Content{Interactive: &api.Interactive{Body: "b", Buttons: []api.ReplyButton{{ID: "1", Title: "Yes"}}}}
+	template := api.Content{Template: &api.Template{Name: "hello", Language: "en"}}
+	for path, req := range map[string]api.NotificationRequest{
+		"content.poll": c.over(phone(), poll), "content.reaction": {Recipient: api.Recipient{Phone: phone()}, Integration: "wa", Content: reaction},
+		"content.interactive": {Recipient: api.Recipient{Phone: phone()}, Integration: "wa", Content: buttons},
+		"content.template":    {Recipient: api.Recipient{Phone: phone()}, Integration: "wa", Content: template},
+		"content.mentions":    c.over(phone(), api.Content{Text: new("x"), Mentions: []string{"+919812345678"}}),
+	} {
+		_, err := w.peal.Send(t.Context(), req)
+		if p := problemOf(err); p == nil || p.Status != 422 || len(p.Errors) != 1 || p.Errors[0].Path != path || p.Errors[0].Code != "unsupported" {
+			t.Errorf("%s: %v %+v", path, err, p)
+		}
+	}
+	_, id := w.send(t, c.over(phone(), buttons))
+	w.reaches(t, id, "sent")
+	_, err := w.peal.CreateIntegration(t.Context(), api.IntegrationRequest{
+		Name: "other", Kind: "wasender", Credentials: map[string]string{"api_key": "k", "webhook_secret": "12345678"},
+		Settings: api.Settings{WhatsAppCloud: &api.WhatsAppCloud{PhoneNumberID: "1"}},
+	})
+	if p := problemOf(err); p == nil || p.Status != 422 || p.Errors[0].Path != "settings.whatsapp_cloud" {
+		t.Errorf("settings of another kind: %v", err)
+	}
+}
