@@ -155,7 +155,7 @@ func (c *checker) channel(s string) {
 func (c *checker) content(content *api.Content) {
 	switch kinds := content.Kinds(); len(kinds) {
 	case 0:
-		c.bad("content", "required", "give one of text, image, video, document, audio, sticker, contact, location, poll, push")
+		c.bad("content", "required", "give one of text, image, video, document, audio, sticker, contact, location, poll, push, template, interactive, reaction")
 	case 1:
 	default:
 		c.bad("content", "ambiguous", "it has %s and %s; give exactly one kind (a caption goes into the image, video or document)", kinds[0], kinds[1])
@@ -193,6 +193,12 @@ func (c *checker) words(content *api.Content) {
 	}
 	if content.Push != nil {
 		c.push(content.Push)
+	}
+	if t := content.Template; t != nil {
+		c.template(t)
+	}
+	if i := content.Interactive; i != nil {
+		c.interactive(i)
 	}
 }
 
