@@ -16,8 +16,6 @@ import (
 	"peal/internal/provider/whatsappcloud"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 const (
 	file  = "https://example.com/a.png"
 	wamid = "wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI="
