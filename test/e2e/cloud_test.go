@@ -224,13 +224,7 @@ func TestCloudErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, waiting := w.send(t, c.over(phone(), hello))
-	eventually(t, "the integration is paused", func() error {
-		in, err := w.peal.Integration(t.Context(), c.integration.ID)
-		if err != nil {
-			return err
-		}
-		return want("paused for credentials", in.Paused != nil && in.Paused.Code == "credentials", true)
-	})
+	c.paused(t, w, "credentials")
 	patch := api.IntegrationPatch{Credentials: map[string]string{"access_token": "cloud-token-2"}, Settings: &api.Settings{WhatsAppCloud: &api.WhatsAppCloud{GraphVersion: "v25.0"}}}
 	in, err := w.peal.UpdateIntegration(t.Context(), "cloud", patch)
 	if err != nil || in.Settings.WhatsAppCloud.PhoneNumberID != whatsappcloud.DefaultNumber || in.Settings.WhatsAppCloud.GraphVersion != "v25.0" {
@@ -238,6 +232,52 @@ func TestCloudErrors(t *testing.T) {
 	}
 	w.reaches(t, waiting, "delivered")
 	c.idle(t)
+}
+
+// TestCloudAccount: an account that Meta disables, or says by webhook that it has not paid for, is not sent over until it
+// may again.
+func TestCloudAccount(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent", "delivered"))
+	ban := func(state string) map[string]any {
+		return map[string]any{"ban_info": map[string]any{"waba_ban_state": state}}
+	}
+	if err := c.PlayAccountUpdate("", "DISABLED_UPDATE", true, ban("DISABLE")); err != nil {
+		t.Fatal(err)
+	}
+	c.paused(t, w, "session")
+	_, waiting := w.send(t, c.text(phone(), "hi"))
+	if err := c.PlayAccountUpdate("", "DISABLED_UPDATE", false, ban("REINSTATE")); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(t, waiting, "delivered")
+	c.paused(t, w, "")
+
+	if _, err := c.AddFault(whatsappcloud.Fault{Kind: whatsappcloud.FaultError, Code: 131042, Via: whatsappcloud.ViaWebhook}); err != nil {
+		t.Fatal(err)
+	}
+	_, unpaid := w.send(t, c.text(phone(), "hi"))
+	if d := w.reaches(t, unpaid, "failed"); d.ErrorCode != "131042" {
+		t.Errorf("%+v", d)
+	}
+	c.paused(t, w, "session")
+}
+
+// paused waits until the integration is paused with the code; with an empty one, until it is not paused.
+func (c *cloud) paused(t *testing.T, w *world, code string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the account is paused with code %q", code), func() error {
+		in, err := w.peal.Integration(t.Context(), c.integration.ID)
+		if err != nil {
+			return err
+		}
+		got := ""
+		if in.Paused != nil {
+			got = in.Paused.Code
+		}
+		return want("code of the pause", got, code)
+	})
 }
 
 // TestCloudContents: what a provider has not is refused before it is accepted, by the one and by the other.
