@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"peal/api"
@@ -93,7 +94,7 @@ func dryRun(ctx context.Context, t *term, cl *client.Client, req *api.Notificati
 		return t.json(out)
 	}
 	if a := out.Audience; a != nil {
-		facts := []string{"would be queued", fmt.Sprint(a.Queued)}
+		facts := []string{"would be queued", strconv.FormatInt(a.Queued, 10)}
 		for _, reason := range slices.Sorted(maps.Keys(a.Skipped)) {
 			facts = append(facts, "would be skipped", fmt.Sprintf("%d: %s", a.Skipped[reason], reason))
 		}

@@ -22,7 +22,7 @@ const (
 	sqlMoreOf       = `UPDATE notifications SET deliveries = deliveries + ? WHERE tenant_id = ? AND notification_id = ?`
 	// A tenant's oldest ones, so that nobody's many hide another's.
 	sqlOpenExpansions = `SELECT tenant_id, notification_id, request, priority, due_at, expires_at, created_at, reached FROM (
-		SELECT x.*, ROW_NUMBER() OVER (PARTITION BY tenant_id ORDER BY notification_id) AS place FROM expansions x
+		SELECT tenant_id, notification_id, request, priority, due_at, expires_at, created_at, reached, ROW_NUMBER() OVER (PARTITION BY tenant_id ORDER BY notification_id) AS place FROM expansions
 		WHERE ended_at IS NULL AND (due_at IS NULL OR due_at <= ?)) AS placed
 		WHERE place <= ? ORDER BY tenant_id, notification_id`
 )

@@ -33,7 +33,7 @@ func (db *pool) askAgain(ctx context.Context, query string, args []any) (*sql.Ro
 			return nil, err
 		}
 		if s, ok = db.kept.LoadOrStore(query, made); ok { // another was quicker
-			if err := made.Close(); err != nil {
+			if err := made.Close(); err != nil { //nolint:sqlclosecheck // the one that is kept stays open
 				return nil, err
 			}
 		}

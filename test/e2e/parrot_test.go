@@ -106,7 +106,7 @@ func (p *parrot) refuse(w http.ResponseWriter, s *squawk, heard string) {
 func answerJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // who does not read it does not read it
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // who does not read it does not read it
 }
 
 // secretText is text that nobody else has.

@@ -369,11 +369,11 @@ func TestExpandWithinQuota(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	id, other := r.accept("t"), ""
+	id := r.accept("t")
 	r.register("s", 20)
 	r.run()
 	r.until("half of the quota is used", func() bool { return r.expansion("t", id).Counts[peal.Queued] >= 30 })
-	other = r.accept("s")
+	other := r.accept("s")
 	r.ends("s", other, peal.ExpansionDone) // who has room is not kept waiting
 	if x := r.expansion("t", id); x.Counts[peal.Queued] != 30 || x.End != "" {
 		t.Errorf("%+v", x)

@@ -191,13 +191,13 @@ func call(cc *http.ClientConn, req *http.Request) (*answer, error) {
 
 // seen keeps what became of an app's pushes, and holds back when most of its tokens seem bad.
 func (c *client) seen(r *request, out peal.Outcome) peal.Outcome {
-	bad := out.Code == badDeviceToken
+	bad := out.Code == badDeviceToken || out.Code == notForTopic
 	if !bad && out.Class != peal.ClassAccepted {
 		return out
 	}
 	if c.bursts.add(r.app+" "+r.environment, bad) {
 		out.Device = peal.DeviceWord{}
-		out.Reason = "most tokens of the app " + r.app + " are refused: their environment is probably not " + r.environment
+		out.Reason = "most tokens of the app " + r.app + " are refused as " + out.Code + ": the devices are registered with another app id, or their environment is not " + r.environment
 		c.pauseApp(&out, r.app, peal.PauseBlocked)
 	}
 	return out

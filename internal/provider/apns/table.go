@@ -9,6 +9,7 @@ import (
 // Reasons that are treated apart from the table.
 const (
 	badDeviceToken       = "BadDeviceToken"
+	notForTopic          = "DeviceTokenNotForTopic"
 	topicDisallowed      = "TopicDisallowed"
 	expiredProviderToken = "ExpiredProviderToken"
 	tooManyTokens        = "TooManyProviderTokenUpdates"
@@ -49,11 +50,11 @@ var table = func() map[string]row {
 	}
 	return map[string]row{
 		// The device.
-		badDeviceToken:           dead("the token is none of this environment"),
-		"DeviceTokenNotForTopic": dead("the token is another app's"),
-		"Unregistered":           dead("the app is no longer on the device"),
-		"ExpiredToken":           dead("the token has expired"),
-		"TooManyRequests":        {class: peal.ClassThrottled, pause: peal.PauseThrottled, wait: deviceWait, quiet: peal.QuietRecipient, text: "too many pushes to this device"},
+		badDeviceToken:    dead("the token is none of this environment"),
+		notForTopic:       dead("the token is another app's"),
+		"Unregistered":    dead("the app is no longer on the device"),
+		"ExpiredToken":    dead("the token has expired"),
+		"TooManyRequests": {class: peal.ClassThrottled, pause: peal.PauseThrottled, wait: deviceWait, quiet: peal.QuietRecipient, text: "too many pushes to this device"},
 
 		// The message.
 		"PayloadTooLarge":    ours("the payload is larger than 4096 bytes"),

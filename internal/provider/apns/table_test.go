@@ -154,16 +154,16 @@ func TestGroups(t *testing.T) {
 // TestBurst has an app whose environment is wrong: its devices are not given up one after the other.
 func TestBurst(t *testing.T) {
 	t.Parallel()
-	for _, named := range []bool{false, true} {
-		r := setup(t, emulator.Options{})
+	for i, reason := range []string{badDeviceToken, badDeviceToken, notForTopic} {
+		r, named := setup(t, emulator.Options{}), i > 0
 		if named {
 			r.in.Apps = []string{testApp}
 		}
-		r.fault(t, emulator.Fault{Kind: emulator.FaultReason, Reason: badDeviceToken, Every: true})
+		r.fault(t, emulator.Fault{Kind: emulator.FaultReason, Reason: reason, Every: true})
 		for i := 1; i <= 25; i++ {
 			out := r.send(t)
 			held := out.Class == peal.ClassThrottled && out.Quiet == "app:"+testApp || named && out.Class == peal.ClassIntegration
-			if (i >= 20) != held || held == (out.Device.Verdict != "") || out.Code != badDeviceToken {
+			if (i >= 20) != held || held == (out.Device.Verdict != "") || out.Code != reason {
 				t.Fatalf("bad token %d: %+v", i, out)
 			}
 		}

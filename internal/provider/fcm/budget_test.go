@@ -22,6 +22,11 @@ func TestBudget(t *testing.T) {
 			t.Fatalf("number %d: %+v", i+1, out)
 		}
 	}
+	for _, over := range []string{`{"android":{"collapseKey":"k"}}`, `{"android":{"collapse_key":"k"}}`} {
+		if !budgeter.Within(b.phone(emulator.Android, api.Push{Body: "x", Overrides: api.PushOverrides{FCM: []byte(over)}})) {
+			t.Errorf("%s: not counted", over)
+		}
+	}
 	if !budgeter.Within(m) || budgeter.Within(b.phone(emulator.IOS, key)) || budgeter.Within(b.phone(emulator.Android, api.Push{Body: "x"})) {
 		t.Error("other messages are meant than Android's with a collapse key")
 	}
