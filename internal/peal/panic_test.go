@@ -17,7 +17,7 @@ func TestPanicText(t *testing.T) {
 	}
 	var list []int
 	for want, f := range map[string]func(){
-		"index out of range":           func() { list[len(list)]++ },
+		"index out of range":           func() { list[len(list)]++ }, //nolint:gocritic // it is to panic
 		"a value of type string":       func() { panic("the token abc") },
 		"*errors.errorString":          func() { panic(errors.New("the token abc")) }, //nolint:err113 // of a test
 		"interface conversion: interf": func() { _ = any("the token abc").(int) },
