@@ -52,8 +52,9 @@ func (s *Store) Deliveries(ctx context.Context, tenantID string, f peal.LogFilte
 }
 
 // idSlack is by how much the time in an id may differ from the row's created_at: the one is of the wall clock, the other
-// of Peal's (see package clock).
-const idSlack = 2 * time.Hour
+// of Peal's (see package clock). They differ after the wall clock has jumped; where it did so by more, the edges of a
+// stretch of time are not exact. Every row of the slack is looked at: with hours of it, pages of a busy log were slow.
+const idSlack = 10 * time.Minute
 
 // withinTime says of the ids what the times say, so that no row of other times is looked at, and on PostgreSQL no
 // partition. A page that goes by no index of its own also leaves out PostgreSQL's default partitions, where they are
