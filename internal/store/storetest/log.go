@@ -56,7 +56,7 @@ func logPages(b *bundle) {
 	})
 }
 
-// variety writes rows of every status, over two integrations, minute by minute, and gives them oldest first.
+// variety writes rows of every status, over two integrations, five seconds apart, and gives them oldest first.
 func (b *bundle) variety(one, two *peal.Integration) []peal.Delivery {
 	b.Helper()
 	var rows []peal.Delivery
@@ -71,7 +71,7 @@ func (b *bundle) variety(one, two *peal.Integration) []peal.Delivery {
 			}
 		})
 		b.acceptAll(sub)
-		b.clock.advance(time.Minute)
+		b.clock.advance(5 * time.Second)
 		rows = append(rows, sub.Deliveries[0])
 	}
 	for _, id := range b.dead(one, 5, "z") {
@@ -108,12 +108,12 @@ func drawFilter(t *rapid.T, rows []peal.Delivery, start time.Time) peal.LogFilte
 		f.ErrorCode = rapid.SampledFrom([]string{"x", "y", "z", "%"}).Draw(t, "code")
 	}
 	f.Dead = rapid.IntRange(0, 4).Draw(t, "dead") == 0
-	minutes := rapid.IntRange(-1, 62)
+	steps := rapid.IntRange(-1, 62)
 	if rapid.Bool().Draw(t, "since") {
-		f.Since = start.Add(time.Duration(minutes.Draw(t, "from")) * time.Minute)
+		f.Since = start.Add(time.Duration(steps.Draw(t, "from")) * 5 * time.Second)
 	}
 	if rapid.Bool().Draw(t, "until") {
-		f.Until = start.Add(time.Duration(minutes.Draw(t, "to")) * time.Minute)
+		f.Until = start.Add(time.Duration(steps.Draw(t, "to")) * 5 * time.Second)
 	}
 	return f
 }
