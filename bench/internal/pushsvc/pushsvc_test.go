@@ -16,7 +16,7 @@ import (
 )
 
 // post sends a body over HTTP/2 to a server that vouches for itself.
-func post(t *testing.T, s *Server, path, body string) (*http.Response, string) {
+func post(t *testing.T, s *Server, path, body string) (status int, id, answer string) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(s.CA)) {
@@ -34,14 +34,14 @@ func post(t *testing.T, s *Server, path, body string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
+	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if res.ProtoMajor != 2 {
 		t.Errorf("over %s", res.Proto)
 	}
-	return res, string(answer)
+	return res.StatusCode, res.Header.Get("Apns-Id"), string(raw)
 }
 
 func start(t *testing.T, kind string, latency time.Duration) *Server {
@@ -79,9 +79,9 @@ func TestArrivals(t *testing.T) {
 				if kind == FCM {
 					path, body = "/v1/projects/bench/messages:send", `{"message":{"token":"`+token(device)+`","notification":{"body":"`+text+`"}}}`
 				}
-				res, answer := post(t, s, path, body)
-				if res.StatusCode != 200 || (kind == FCM) != strings.Contains(answer, "projects/bench/messages/") || (kind == APNs) != (res.Header.Get("Apns-Id") == "an-id") {
-					t.Errorf("%s: %s %s", body, res.Status, answer)
+				status, id, answer := post(t, s, path, body)
+				if status != 200 || (kind == FCM) != strings.Contains(answer, "projects/bench/messages/") || (kind == APNs) != (id == "an-id") {
+					t.Errorf("%s: %d %s", body, status, answer)
 				}
 			}
 			push(1, text(1, 1)) // nobody asked for it
@@ -100,8 +100,8 @@ func TestArrivals(t *testing.T) {
 			if n := s.Counts(); ta.Distinct() != 2 || ta.Report().Duplicates != 1 || n.Strays != 4 {
 				t.Errorf("%d came, %d again, %+v", ta.Distinct(), ta.Report().Duplicates, n)
 			}
-			if res, _ := post(t, s, "/elsewhere", ""); res.StatusCode != 404 || s.Counts().Unknown != 1 {
-				t.Errorf("%s, %+v", res.Status, s.Counts())
+			if status, _, _ := post(t, s, "/elsewhere", ""); status != 404 || s.Counts().Unknown != 1 {
+				t.Errorf("%d, %+v", status, s.Counts())
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func TestCredentials(t *testing.T) {
 		}
 	}
 	s := start(t, FCM, 0)
-	if _, answer := post(t, s, "/token", ""); !bytes.Contains([]byte(answer), []byte(`"access_token"`)) {
+	if _, _, answer := post(t, s, "/token", ""); !bytes.Contains([]byte(answer), []byte(`"access_token"`)) {
 		t.Error(answer)
 	}
 }
