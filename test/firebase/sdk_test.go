@@ -146,7 +146,7 @@ func TestErrors(t *testing.T) {
 		fcm.Unauthenticated:  errorutils.IsUnauthenticated,
 		fcm.NoDetails:        errorutils.IsUnavailable,
 		fcm.Unspecified:      errorutils.IsUnknown,
-		fcm.HTML:             func(err error) bool { return errorutils.HTTPResponse(err).StatusCode == 502 },
+		fcm.HTML:             func(err error) bool { return errorutils.HTTPResponse(err).StatusCode == 502 }, //nolint:bodyclose // the SDK has read it
 		fcm.Empty:            errorutils.IsUnavailable,
 	} {
 		t.Run(string(failure), func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 			if err == nil || !is(err) {
 				t.Fatalf("not recognised: %v", err)
 			}
-			if got := errorutils.HTTPResponse(err); got == nil || got.Header.Get("Retry-After") != "300" {
+			if got := errorutils.HTTPResponse(err); got == nil || got.Header.Get("Retry-After") != "300" { //nolint:bodyclose // the SDK has read it
 				t.Errorf("no Retry-After: %v", err)
 			}
 			if failure == fcm.ProjectQuota && messaging.IsQuotaExceeded(err) || failure == fcm.NotFound && messaging.IsUnregistered(err) {
