@@ -28,24 +28,24 @@ const (
 //
 // With intent false (for providers where a repeat does no harm) they stay Queued, and the attempt is counted all the same.
 func (s *Store) Claim(ctx context.Context, in *peal.Integration, ids []string, intent bool) (pipeline.Claimed, error) {
-	var c pipeline.Claimed
 	status := peal.Sending
 	if !intent {
 		status = peal.Queued
 	}
 	if s.d.bulk {
 		call := &claimCall{in: in, ids: ids, status: status}
-		err := s.writer.do(ctx, &op{kind: kindClaim, call: call})
-		return call.claimed, err
-	}
-	err := s.write(ctx, func(t *tx) (err error) {
-		c, err = claim(t, in, ids, status, s.now())
-		if err != nil {
-			return fmt.Errorf("claim: %w", err)
+		if err := s.writer.do(ctx, &op{kind: kindClaim, call: call}); err != nil { // the write may still be going on
+			return pipeline.Claimed{}, err
 		}
-		return nil
+		return call.claimed, nil
+	}
+	return wrote(ctx, s, func(t *tx) (pipeline.Claimed, error) {
+		c, err := claim(t, in, ids, status, s.now())
+		if err != nil {
+			return c, fmt.Errorf("claim: %w", err)
+		}
+		return c, nil
 	})
-	return c, err
 }
 
 func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now time.Time) (c pipeline.Claimed, err error) {

@@ -82,28 +82,26 @@ func (s *Store) DeadCounts(ctx context.Context, tenantID string, f peal.DeadFilt
 // Redrive queues up to limit dead letters again, oldest first: same id, same history, a fresh budget of attempts. With
 // a pace they fall due one after the other. Expired ones and those of deleted integrations are left alone. It gives the jobs to publish.
 func (s *Store) Redrive(ctx context.Context, tenantID string, f peal.DeadFilter, limit int, pace peal.Pace) ([]pipeline.Job, error) {
-	var jobs []pipeline.Job
-	err := s.write(ctx, func(t *tx) error {
-		jobs = nil
+	return wrote(ctx, s, func(t *tx) ([]pipeline.Job, error) {
 		now := s.now()
 		c := s.deadWhere(&f, tenantID)
 		c.and("(expires_at IS NULL OR expires_at > ?) AND "+notDeleted, now.UnixMicro())
 		rows, err := t.queryOnce(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
-		if jobs, err = collect(rows, err, scanJob); err != nil {
-			return fmt.Errorf("choose dead letters: %w", err)
+		jobs, err := collect(rows, err, scanJob)
+		if err != nil {
+			return nil, fmt.Errorf("choose dead letters: %w", err)
 		}
 		for i := range jobs {
 			if pace.Spacing > 0 {
 				jobs[i].Due = now.Add(pace.Start + time.Duration(i)*pace.Spacing)
 			}
 			if err := requeue(t, tenantID, &jobs[i], now, peal.EventRedriven, ""); err != nil {
-				return fmt.Errorf("re-drive: %w", err)
+				return nil, fmt.Errorf("re-drive: %w", err)
 			}
 		}
-		return nil
+		return jobs, nil
 	})
-	return jobs, err
 }
 
 func scanJob(row scanner, j *pipeline.Job) error {
@@ -123,16 +121,14 @@ func requeue(t *tx, tenantID string, j *pipeline.Job, now time.Time, why peal.Ev
 
 // Discard lets go of up to limit dead letters: they stay failed, and nobody is asked about them any more.
 func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter, limit int) (int64, error) {
-	var done int64
-	err := s.write(ctx, func(t *tx) error {
-		done = 0
+	return wrote(ctx, s, func(t *tx) (done int64, err error) {
 		now := s.now()
 		c := s.deadWhere(&f, tenantID)
 		rows, err := t.queryOnce(`SELECT delivery_id, integration_id, priority FROM communications_log WHERE `+c.sql()+
 			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
 		jobs, err := collect(rows, err, scanJob)
 		if err != nil {
-			return fmt.Errorf("choose dead letters: %w", err)
+			return 0, fmt.Errorf("choose dead letters: %w", err)
 		}
 		for _, j := range jobs {
 			err := t.exec(`UPDATE communications_log SET dead_at = NULL, updated_at = ? WHERE tenant_id = ? AND delivery_id = ?`,
@@ -141,55 +137,55 @@ func (s *Store) Discard(ctx context.Context, tenantID string, f peal.DeadFilter,
 				err = putEvent(t, &peal.Event{DeliveryID: j.DeliveryID, At: now, Type: peal.EventDiscarded, Status: peal.Failed})
 			}
 			if err != nil {
-				return fmt.Errorf("discard: %w", err)
+				return 0, fmt.Errorf("discard: %w", err)
 			}
 			done++
 		}
-		return nil
+		return done, nil
 	})
-	return done, err
 }
 
 // Resolve is a person's word on an uncertain delivery: it was sent, it failed, or it is to be sent again (then the job
 // to publish is given). It fails with NotUncertain; or for a resend with TooLate when it has expired, and with Conflict
 // when its integration was deleted.
-func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (job *pipeline.Job, err error) {
-	var refused error
-	err = s.write(ctx, func(t *tx) error {
-		job, refused = nil, nil
+func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status, note string) (*pipeline.Job, error) {
+	type answer struct {
+		job     *pipeline.Job
+		refused error // no fault of the write
+	}
+	refuse := func(kind peal.Kind, format string, args ...any) (answer, error) {
+		return answer{refused: peal.Errorf(kind, format, args...)}, nil
+	}
+	a, err := wrote(ctx, s, func(t *tx) (a answer, err error) {
 		now := s.now()
 		row, err := t.row(sqlReadAny+t.d.forUpdate, tenantID, id)
 		if err != nil {
-			return err
+			return a, err
 		}
 		var d peal.Delivery
 		switch err := scanDelivery(row, &d); {
 		case errors.Is(err, sql.ErrNoRows):
-			refused = peal.Errorf(peal.NotFound, "there is no such delivery")
-			return nil
+			return refuse(peal.NotFound, "there is no such delivery")
 		case err != nil:
-			return err
+			return a, err
 		case d.Status != peal.Uncertain:
-			refused = peal.Errorf(peal.NotUncertain, "its status is %s", d.Status)
-			return nil
+			return refuse(peal.NotUncertain, "its status is %s", d.Status)
 		case as == peal.Queued && d.Expired(now):
-			refused = peal.Errorf(peal.TooLate, "it expired at %s", d.ExpiresAt.Format(time.RFC3339))
-			return nil
+			return refuse(peal.TooLate, "it expired at %s", d.ExpiresAt.Format(time.RFC3339))
 		case as == peal.Queued:
 			gone, err := deletedIntegration(t, d.IntegrationID)
 			if err != nil {
-				return err
+				return a, err
 			}
 			if gone {
-				refused = peal.Errorf(peal.Conflict, "its integration was deleted; resolve it as sent or failed, and send a new notification over another one")
-				return nil
+				return refuse(peal.Conflict, "its integration was deleted; resolve it as sent or failed, and send a new notification over another one")
 			}
-			job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority}
-			return requeue(t, tenantID, job, now, peal.EventResolved, note)
+			a.job = &pipeline.Job{IntegrationID: d.IntegrationID, DeliveryID: d.ID, Priority: d.Priority}
+			return a, requeue(t, tenantID, a.job, now, peal.EventResolved, note)
 		}
-		return settle(t, &d, as, note, now)
+		return a, settle(t, &d, as, note, now)
 	})
-	return job, errors.Join(err, refused)
+	return a.job, errors.Join(err, a.refused)
 }
 
 const sqlReadAny = `SELECT ` + deliveryColumns + ` FROM communications_log WHERE tenant_id = ? AND delivery_id = ?`

@@ -26,18 +26,18 @@ func (s *Store) InFlight(ctx context.Context, afterIntegration, afterDelivery st
 
 // PullIn makes due at once what an integration's pause has put back to its end: the pause ended early, or the integration
 // is another now. Retries, schedules and the pace of re-driven ones stay. It gives the jobs to publish.
-func (s *Store) PullIn(ctx context.Context, integrationID string) (jobs []pipeline.Job, err error) {
-	err = s.write(ctx, func(t *tx) error {
+func (s *Store) PullIn(ctx context.Context, integrationID string) ([]pipeline.Job, error) {
+	return wrote(ctx, s, func(t *tx) ([]pipeline.Job, error) {
 		now := s.now().UnixMicro()
 		rows, err := t.query(`UPDATE communications_log INDEXED BY log_put_back SET due_at = NULL, put_back = NULL, updated_at = ?1
 			WHERE put_back = 1 AND integration_id = ?2 AND status = 'queued' AND due_at > ?1
 			RETURNING delivery_id, integration_id, priority`, now, integrationID)
-		if jobs, err = collect(rows, err, scanJob); err != nil {
-			return fmt.Errorf("pull in: %w", err)
+		jobs, err := collect(rows, err, scanJob)
+		if err != nil {
+			return nil, fmt.Errorf("pull in: %w", err)
 		}
-		return nil
+		return jobs, nil
 	})
-	return jobs, err
 }
 
 // DueChecks gives up to limit sent deliveries of an integration whose look-up at the provider is due by then, the longest
@@ -139,11 +139,7 @@ func (s *Store) Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int6
 // inSteps runs a statement that changes at most limit rows until it finds fewer, and tells how many it changed.
 func (s *Store) inSteps(ctx context.Context, query string, limit int64, args []any) (total int64, err error) {
 	for {
-		var n int64
-		err := s.write(ctx, func(t *tx) (err error) {
-			n, err = t.affect(query, append(args, limit)...)
-			return err
-		})
+		n, err := wrote(ctx, s, func(t *tx) (int64, error) { return t.affect(query, append(args, limit)...) })
 		total += n
 		if err != nil || n < limit {
 			return total, err

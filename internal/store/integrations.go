@@ -117,27 +117,25 @@ func (s *Store) DeleteIntegration(ctx context.Context, tenantID, id string) (can
 }
 
 // cancelSome cancels one step of what waits in a deleted integration, and tells how many these were.
-func (s *Store) cancelSome(ctx context.Context, tenantID, id string) (canceled int, err error) {
-	err = s.write(ctx, func(t *tx) error {
-		canceled = 0
+func (s *Store) cancelSome(ctx context.Context, tenantID, id string) (int, error) {
+	return wrote(ctx, s, func(t *tx) (canceled int, err error) {
 		rows, err := t.query(`SELECT delivery_id FROM communications_log INDEXED BY log_in_flight
 			WHERE in_flight = 1 AND integration_id = ? AND status = 'queued' LIMIT ?`, id, cancelStep)
 		waiting, err := collect(rows, err, func(row scanner, id *string) error { return row.Scan(id) })
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, d := range waiting {
 			ok, err := cancelOne(t, tenantID, d, "its integration was deleted", s.now())
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if ok {
 				canceled++
 			}
 		}
-		return nil
+		return canceled, nil
 	})
-	return canceled, err
 }
 
 // IntegrationDeleted tells whether an integration was deleted; what never was counts as deleted.

@@ -84,20 +84,17 @@ func (s *Store) ToldAs(ctx context.Context, tenantID string, messageIDs []string
 // Reconcile writes what was found of lost deliveries, with the finding in the timeline. Whatever has moved since it was
 // read, by a receipt or a person, stays as it is.
 func (s *Store) Reconcile(ctx context.Context, findings []pipeline.Finding) (pipeline.Reconciled, error) {
-	var r pipeline.Reconciled
-	err := s.write(ctx, func(t *tx) error {
-		r = pipeline.Reconciled{}
+	return wrote(ctx, s, func(t *tx) (r pipeline.Reconciled, err error) {
 		if err := shareLocks(t, findings); err != nil {
-			return fmt.Errorf("reconcile: %w", err)
+			return r, fmt.Errorf("reconcile: %w", err)
 		}
 		for i := range findings {
 			if err := reconcileOne(t, &r, &findings[i], s.now()); err != nil {
-				return fmt.Errorf("reconcile: %w", err)
+				return r, fmt.Errorf("reconcile: %w", err)
 			}
 		}
-		return nil
+		return r, nil
 	})
-	return r, err
 }
 
 // shareLocks is for databases with several writers: an id is about to be written for which evidence may be parked just now.

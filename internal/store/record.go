@@ -176,8 +176,10 @@ func markOf(e *peal.Event) string {
 func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error) {
 	if s.d.bulk {
 		c := &expireCall{rows: rows}
-		err := s.writer.do(ctx, &op{kind: kindExpire, call: c})
-		return c.expired, err
+		if err := s.writer.do(ctx, &op{kind: kindExpire, call: c}); err != nil { // the write may still be going on
+			return 0, err
+		}
+		return c.expired, nil
 	}
 	var total int64
 	err := s.write(ctx, func(t *tx) error {
@@ -214,17 +216,15 @@ const orphanedAfter = 2 * time.Minute
 // canceled, and what was being sent, by a call that has long ended without a word, is uncertain. An integration that is
 // there, though whoever asks does not see it (its credentials could not be opened), is no reason to touch anything.
 func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
-	var n int64
-	err := s.write(ctx, func(t *tx) error {
-		n = 0
+	return wrote(ctx, s, func(t *tx) (n int64, err error) {
 		for i := range rows {
 			row, err := t.row(sqlHasIntegration, rows[i].TenantID, rows[i].ID)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			var alive bool
 			if err := row.Scan(&alive); err != nil {
-				return fmt.Errorf("look for the integration: %w", err)
+				return 0, fmt.Errorf("look for the integration: %w", err)
 			}
 			if alive {
 				continue
@@ -234,15 +234,14 @@ func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64,
 				ok, err = abandonOne(t, rows[i].TenantID, rows[i].ID, s.now())
 			}
 			if err != nil {
-				return fmt.Errorf("settle an orphan: %w", err)
+				return 0, fmt.Errorf("settle an orphan: %w", err)
 			}
 			if ok {
 				n++
 			}
 		}
-		return nil
+		return n, nil
 	})
-	return n, err
 }
 
 // abandonOne ends a call that nobody can end any more: its integration is deleted, and its process has died.

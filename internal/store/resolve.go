@@ -39,8 +39,7 @@ func (s *Store) UncertainCounts(ctx context.Context, tenantID string, f peal.Unc
 // again they fall due one after the other, by the pace; those that have expired and those of deleted integrations are
 // left alone then. It gives the jobs to publish.
 func (s *Store) ResolveAll(ctx context.Context, tenantID string, f peal.UncertainFilter, v peal.Verdict, limit int) (done int64, jobs []pipeline.Job, err error) {
-	err = s.write(ctx, func(t *tx) error {
-		done, jobs = 0, nil
+	chosen, err := wrote(ctx, s, func(t *tx) ([]pipeline.Job, error) {
 		now := s.now()
 		c := s.uncertainWhere(&f, tenantID)
 		if v.As == peal.Queued {
@@ -50,7 +49,7 @@ func (s *Store) ResolveAll(ctx context.Context, tenantID string, f peal.Uncertai
 			` ORDER BY delivery_id LIMIT ?`+t.d.forUpdate, append(c.args, limit)...)
 		chosen, err := collect(rows, err, scanJob)
 		if err != nil {
-			return fmt.Errorf("choose what is uncertain: %w", err)
+			return nil, fmt.Errorf("choose what is uncertain: %w", err)
 		}
 		for i := range chosen {
 			j := &chosen[i]
@@ -63,16 +62,15 @@ func (s *Store) ResolveAll(ctx context.Context, tenantID string, f peal.Uncertai
 				err = requeue(t, tenantID, j, now, peal.EventResolved, v.Note)
 			}
 			if err != nil {
-				return fmt.Errorf("resolve: %w", err)
+				return nil, fmt.Errorf("resolve: %w", err)
 			}
 		}
-		done = int64(len(chosen))
-		if v.As == peal.Queued {
-			jobs = chosen
-		}
-		return nil
+		return chosen, nil
 	})
-	return done, jobs, err
+	if v.As == peal.Queued {
+		jobs = chosen
+	}
+	return int64(len(chosen)), jobs, err
 }
 
 func deletedIntegration(t *tx, id string) (gone bool, err error) {

@@ -67,6 +67,20 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	return s.writer.do(ctx, &op{run: f})
 }
 
+// wrote is write for what tells something: it is given once it is on disk. A caller that gives up is given nothing, for its
+// write may still be going on.
+func wrote[T any](ctx context.Context, s *Store, f func(*tx) (T, error)) (T, error) {
+	var v, none T
+	err := s.write(ctx, func(t *tx) (err error) {
+		v, err = f(t)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return v, nil
+}
+
 // writeApart is write for what must not wait behind the work of others: leases run out meanwhile.
 func (s *Store) writeApart(ctx context.Context, f func(*tx) error) error {
 	return s.writer.do(ctx, &op{run: f, apart: true})
