@@ -9,6 +9,7 @@ package ledger
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"peal/internal/metrics"
@@ -46,9 +47,10 @@ type Integrations interface {
 
 // Ledger walks the rows in flight. Create it with New.
 type Ledger struct {
-	cfg   Config
-	wake  chan struct{}
-	stuck map[string]bool // deliveries that the last walk of Run has named
+	cfg     Config
+	wake    chan struct{}
+	stuck   map[string]bool // deliveries that the last walk of Run has named
+	mending sync.Mutex      // held by the walk that gives jobs
 }
 
 // Config of a Ledger.

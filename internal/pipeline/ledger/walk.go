@@ -232,25 +232,32 @@ func (w *walk) lookAgain(ctx context.Context, wait bool) error {
 	return nil
 }
 
-// mend gives those a job whose rows nobody has touched since the first look, and that still have none.
+// mend gives those a job that still have none, and whose rows nobody has touched since the first look. The jobs are asked
+// for first: a row that is as it was although its job had already been missing is nobody's, while a job may well be gone
+// because its row has ended since. And one walk at a time: what another is giving a job is being sent meanwhile.
 func (w *walk) mend(ctx context.Context, doubts []doubt) error {
-	rows := make([]pipeline.InFlight, len(doubts))
-	for i := range doubts {
-		rows[i] = doubts[i].row
+	w.mending.Lock()
+	defer w.mending.Unlock()
+	without, _, err := w.apart(ctx, doubts)
+	if err != nil || len(without) == 0 {
+		return err
+	}
+	rows := make([]pipeline.InFlight, len(without))
+	for i := range without {
+		rows[i] = without[i].row
 	}
 	same, err := w.cfg.Records.StillInFlight(ctx, rows)
 	if err != nil {
 		return err
 	}
-	var left []doubt
-	for i := range doubts {
+	var missing []doubt
+	for i := range without {
 		if same[i] {
-			left = append(left, doubts[i])
+			missing = append(missing, without[i])
 		}
 	}
-	missing, _, err := w.apart(ctx, left)
-	if err != nil || len(missing) == 0 {
-		return err
+	if len(missing) == 0 {
+		return nil
 	}
 	jobs := make([]pipeline.Job, len(missing))
 	for i := range missing {
