@@ -54,6 +54,9 @@ func nameTaken(t *tx, err error, name string) error {
 func (s *Store) UpdateIntegration(ctx context.Context, in *peal.SealedIntegration) error {
 	var n int64
 	err := s.write(ctx, func(t *tx) (err error) {
+		if err := tellPause(t, in.ID, in.Version, nil, s.now()); err != nil {
+			return err
+		}
 		n, err = t.affect(`UPDATE integrations SET name = ?, settings = ?, secrets = ?, pause_code = NULL, pause_reason = NULL,
 			paused_at = NULL, paused_until = NULL, version = version + 1, updated_at = ?
 			WHERE tenant_id = ? AND integration_id = ? AND version = ? AND deleted_at IS NULL`, in.Name, string(in.Settings),
@@ -74,6 +77,9 @@ func (s *Store) UpdateIntegration(ctx context.Context, in *peal.SealedIntegratio
 func (s *Store) SetPause(ctx context.Context, id string, version int64, p *peal.Pause) (bool, error) {
 	var n int64
 	err := s.write(ctx, func(t *tx) (err error) {
+		if err := tellPause(t, id, version, p, s.now()); err != nil {
+			return err
+		}
 		var code, reason, since, until any
 		if p != nil {
 			code, reason, since, until = string(p.Code), text(p.Reason), micros(p.Since), micros(p.Until)

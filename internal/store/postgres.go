@@ -116,6 +116,7 @@ func openPool(base *pgx.ConnConfig, n int, params map[string]string) *sql.DB {
 			c.RuntimeParams[name] = value
 		}
 	}
+	c.OnNotice = hear
 	// Who gives up stops the statement, too, and does not only hang up.
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}

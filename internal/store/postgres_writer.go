@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"peal/internal/peal"
@@ -50,7 +53,7 @@ func laneOf(k kind) int {
 func startPostgresWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) *postgresWriter {
 	w := &postgresWriter{db: db}
 	for i := range w.lanes {
-		l := &pgLane{queue: newQueue(cfg.Queue), db: db, tx: tx{d: d, now: cfg.Now, node: cfg.NodeID}, ctx: context.WithoutCancel(ctx)}
+		l := &pgLane{queue: newQueue(cfg.Queue), db: db, tx: tx{d: d, now: cfg.Now, node: cfg.NodeID}, ctx: context.WithoutCancel(ctx), told: cfg.Told}
 		w.lanes[i] = l
 		w.running.Go(l.loop)
 	}
@@ -80,7 +83,8 @@ type pgLane struct {
 	ctx  context.Context //nolint:containedctx // lives as long as the writer
 	db   *sql.DB
 	conn *sql.Conn
-	tx   tx // what every transaction begins as
+	tx   tx             // what every transaction begins as
+	told func([]string) // see Config.Told
 }
 
 func (l *pgLane) loop() {
@@ -139,11 +143,45 @@ func (l *pgLane) commitOnce(batch []*op) (err error) {
 		return finalError{fmt.Errorf("begin: %w", err)}
 	}
 	t := l.tx
-	t.ctx, t.conn = ctx, l.conn
+	t.ctx, t.conn, t.grown = ctx, l.conn, map[string]bool{}
+	l.heard(nil) // of a transaction that came to nothing
 	if err := t.runAll(batch); err != nil {
 		return l.rollBack(ctx, err)
 	}
-	return l.end(ctx)
+	l.heard(t.grown)
+	if err := l.end(ctx); err != nil {
+		return err
+	}
+	if l.told != nil && len(t.grown) > 0 {
+		l.told(slices.Collect(maps.Keys(t.grown)))
+	}
+	return nil
+}
+
+// noticeCode is of the notices in which the database says whose event log has grown; see migration 0004.
+const noticeCode = "PL001"
+
+// hear keeps what a connection is told of event logs until it is asked for by heard.
+func hear(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if n.Code == noticeCode {
+		said, _ := conn.CustomData()[noticeCode].([]string)
+		conn.CustomData()[noticeCode] = append(said, n.Message)
+	}
+}
+
+// heard adds the tenants whose event logs have grown, by what the database said since it was called last.
+func (l *pgLane) heard(grown map[string]bool) {
+	_ = l.conn.Raw(func(c any) error {
+		data := pgxConn(c).PgConn().CustomData()
+		said, _ := data[noticeCode].([]string)
+		delete(data, noticeCode)
+		if grown != nil {
+			for _, tenant := range said {
+				grown[tenant] = true
+			}
+		}
+		return nil
+	})
 }
 
 // begin opens a transaction; on a new connection when the old one has died.

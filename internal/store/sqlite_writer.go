@@ -20,6 +20,8 @@ type sqliteWriter struct {
 	conn   *sql.Conn
 	tx     *tx
 	closed error
+	told   func([]string) // see Config.Told
+	newest int64          // of what it was called for, the last one
 
 	dirty      bool          // there were commits since the last checkpoint began
 	backfilled chan struct{} // a checkpoint beside the writer has ended; nil while none runs
@@ -31,10 +33,13 @@ func startSQLiteWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) 
 		return nil, fmt.Errorf("open the writer's connection: %w", err)
 	}
 	w := &sqliteWriter{
-		queue: newQueue(cfg.Queue), db: db, conn: conn,
+		queue: newQueue(cfg.Queue), db: db, conn: conn, told: cfg.Told,
 		tx: &tx{
 			ctx: context.WithoutCancel(ctx), d: d, now: cfg.Now, node: cfg.NodeID, conn: conn, stmts: map[string]*sql.Stmt{},
 		},
+	}
+	if err := conn.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM notices`).Scan(&w.newest); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the end of the event log: %w", err), conn.Close())
 	}
 	go w.loop()
 	return w, nil
@@ -93,10 +98,36 @@ func (w *sqliteWriter) commit(batch []*op) (err error) {
 	if err := w.tx.runAll(batch); err != nil {
 		return err
 	}
+	grown, newest, err := w.grown()
+	if err != nil {
+		return err
+	}
 	if err := w.tx.exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if w.newest = newest; len(grown) > 0 {
+		w.told(grown)
+	}
 	return nil
+}
+
+// grown are the tenants whose event logs this transaction has added to.
+func (w *sqliteWriter) grown() (tenants []string, newest int64, err error) {
+	if w.told == nil {
+		return nil, 0, nil
+	}
+	newest = w.newest
+	rows, err := w.tx.query(`SELECT tenant_id, MAX(seq) FROM notices WHERE seq > ? GROUP BY tenant_id`, w.newest)
+	tenants, err = collect(rows, err, func(row scanner, tenant *string) error {
+		var last int64
+		err := row.Scan(tenant, &last)
+		newest = max(newest, last)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read whose event logs have grown: %w", err)
+	}
+	return tenants, newest, nil
 }
 
 // backfill begins to move the WAL into the database beside the writer, on a connection of its own, so that no commit

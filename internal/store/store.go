@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type Config struct {
 	Queue  int              // writes that may wait for a writer, default 8192; further callers wait with their context
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
+	Told   func(tenantIDs []string) // after a commit, whose event logs have grown; it must not wait for anything
 
 	tracer pgx.QueryTracer // sees PostgreSQL's statements; for tests
 }
@@ -31,6 +33,8 @@ type Store struct {
 	quick   *pool // for what every request needs: it never waits behind a query of the log
 	writer  writer
 	admin   *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
+	noticed sync.Map                  // tenants that are known to have an event log
+	horizon horizon                   // of PostgreSQL's event log
 	covered atomic.Pointer[[2]string] // ids that PostgreSQL's partitions cover without a gap; nil where there is nothing to say
 	now     func() time.Time
 	log     *slog.Logger

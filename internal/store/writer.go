@@ -59,6 +59,7 @@ type tx struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt // each prepared once for the life of the connection; nil where the driver sees to that
 	parked map[string]bool      // integrations with parked evidence, asked once per transaction
+	grown  map[string]bool      // tenants whose event logs tell has added to; nil where nobody asks
 }
 
 // write runs f in a transaction shared with other callers and returns once that is on disk, or with the error that
