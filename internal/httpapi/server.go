@@ -142,6 +142,7 @@ type Config struct {
 	Keys         Keys
 	Users        Users
 	Devices      Devices
+	Templates    Templates // nil: there are no catalogues
 	UserKeys     UserKeys
 	Evidence     Evidence
 	Vault        Vault
@@ -223,6 +224,7 @@ func New(cfg Config) *Server {
 	s.uncertain()
 	s.deadLetters()
 	s.integrations()
+	s.templates()
 	s.users()
 	s.devices()
 	s.receipts()
