@@ -33,7 +33,7 @@ type Delivery struct {
 // Event is one fact of a delivery's timeline.
 type Event struct {
 	At         time.Time `json:"at" doc:"When Peal learned it"`
-	Type       string    `json:"type" enum:"queued,attempt,receipt,key,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored"`
+	Type       string    `json:"type" enum:"queued,attempt,receipt,key,held,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored"`
 	Status     string    `json:"status,omitempty" doc:"The delivery's status after it"`
 	Attempt    int       `json:"attempt,omitempty"`
 	Outcome    string    `json:"outcome,omitempty" enum:"accepted,temporary,throttled,gone,permanent,integration,unknown" doc:"Class of an attempt's outcome"`

@@ -60,6 +60,7 @@ type Integration struct {
 	WebhookURL  string            `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
 	VerifyToken string            `json:"verify_token,omitempty" doc:"What to give the provider beside webhook_url, where it asks for one. Only for scope admin"`
 	Warning     string            `json:"warning,omitempty" doc:"What is to be done lest it stops working, such as before the provider ends a version of its API"`
+	Templates   *Catalogue        `json:"templates,omitempty" doc:"How well its templates are known; kind whatsapp_cloud only"`
 	Paused      *Pause            `json:"paused,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`

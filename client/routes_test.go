@@ -71,6 +71,11 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"POST /v1/integrations/wa/pause", "", func(ctx context.Context, c *Client) error { return second(c.PauseIntegration(ctx, "wa")) }},
 		{"POST /v1/integrations/wa/resume", "", func(ctx context.Context, c *Client) error { return second(c.ResumeIntegration(ctx, "wa")) }},
+		{"GET /v1/integrations/wa/templates?cursor=a%2Fen&limit=5&name=a&status=paused", "", func(ctx context.Context, c *Client) error {
+			return second(c.Templates(ctx, "wa", TemplateQuery{Name: "a", Status: "paused", Limit: 5, Cursor: "a/en"}))
+		}},
+		{"GET /v1/integrations/wa/templates/order_paid", "", func(ctx context.Context, c *Client) error { return second(c.Template(ctx, "wa", "order_paid")) }},
+		{"POST /v1/integrations/wa/templates/sync", "", func(ctx context.Context, c *Client) error { return second(c.SyncTemplates(ctx, "wa")) }},
 		{"POST /v1/keys", `{"name":"k","scopes":["send"]}`, func(ctx context.Context, c *Client) error {
 			return second(c.CreateKey(ctx, api.KeyRequest{Name: "k", Scopes: []string{"send"}}))
 		}},

@@ -269,6 +269,7 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	}
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused), "warning", in.Warning,
+		"templates", templatesText(in.Templates),
 		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL, "verify token", in.VerifyToken,
 		"base url", s.BaseURL, "phone number id", cloud.PhoneNumberID, "waba id", cloud.WABAID, "graph version", cloud.GraphVersion,
 		"messages path", cloud.MessagesPath, "auth header", cloud.AuthHeader, "limit", rateText(s.Limit),

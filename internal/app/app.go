@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"peal/internal/catalogue"
 	"peal/internal/clock"
 	"peal/internal/config"
 	"peal/internal/httpapi"
@@ -66,6 +67,7 @@ type App struct {
 	outbound  *outbound.Stage
 	told      *outbound.Retainer
 	expander  *route.Expander
+	catalogue *catalogue.Catalogue
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	bound     atomic.Pointer[string] // the address that is listened on
@@ -113,6 +115,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 		if err := a.directory.Reload(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("integrations not read; going on with what is known", "error", err)
 		}
+		if err := a.catalogue.Reload(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("catalogues of templates not read; going on with what is known", "error", err)
+		}
 	})
 	a.leases = lease.New(lease.Config{Records: a.store, Node: a.node, Log: log})
 	if err := a.directory.Reload(ctx); err != nil {
@@ -123,7 +128,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 		return nil, err
 	}
 	a.stages(v, after)
-	return a, nil
+	return a, a.catalogue.Reload(ctx)
 }
 
 // openData locks the data folder and opens the records and the broker in it.
@@ -208,14 +213,21 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Records: a.store, Retained: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.service.CallWith(a.env())
+	templates := catalogue.Config{
+		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Log: a.log, Now: a.clock.Now,
+	}
+	if a.has(peal.RoleSend) {
+		templates.Jobs = a.stream
+	}
+	a.catalogue = catalogue.New(templates)
 	a.send = send.New(send.Config{
 		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
-		Metrics: a.metrics, Log: a.log,
+		Templates: a.catalogue, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
 		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
-		Now: a.clock.Now,
+		Templates: a.catalogue, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
 		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Env: a.env(),
@@ -228,7 +240,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Own: a.call, Records: a.store, Events: a.store, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
 	})
 	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
-	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}
+	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue}
 	a.expander = route.NewExpander(route.ExpanderConfig{
 		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
@@ -247,7 +259,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
-		Devices: a.store, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
+		Devices: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,

@@ -125,7 +125,7 @@ func (a alone) Run(ctx context.Context) error {
 
 // stagesOf are what this node's roles ask for.
 func (a *App) stagesOf() []stage {
-	all := []stage{a.directory, a.stream}
+	all := []stage{a.directory, a.stream, a.catalogue}
 	if a.has(peal.RoleAccept) {
 		all = append(all, a.quotas, a.queues)
 	}
@@ -139,6 +139,7 @@ func (a *App) stagesOf() []stage {
 		all = append(all, a.folder, a.outbound)
 		for name, s := range map[string]stage{
 			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor, "endpoints": a.told,
+			"templates": a.catalogue.Syncer(),
 		} {
 			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
 		}

@@ -88,6 +88,7 @@ func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationO
 	if err != nil {
 		s.cfg.Log.Warn("uncertain deliveries not counted", "integration_id", found.ID, "error", err)
 	}
+	s.stoppedOf(ctx, &out.Body)
 	return out, nil
 }
 
@@ -148,6 +149,7 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), Settings: effective(in),
 	}
 	out.Warning = s.cfg.Integrations.Warning(in)
+	out.Templates = s.catalogueOf(in)
 	out.Public = s.cfg.Integrations.Public(in)
 	if admin {
 		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken

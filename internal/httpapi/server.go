@@ -143,6 +143,7 @@ type Config struct {
 	Keys         Keys
 	Users        Users
 	Devices      Devices
+	Templates    Templates // nil: there are no catalogues
 	UserKeys     UserKeys
 	Evidence     Evidence
 	Vault        Vault
@@ -226,6 +227,7 @@ func New(cfg Config) *Server {
 	s.deadLetters()
 	s.integrations()
 	s.endpoints()
+	s.templates()
 	s.users()
 	s.devices()
 	s.receipts()

@@ -73,6 +73,7 @@ const (
 	EventAttempt   EventType = "attempt"
 	EventReceipt   EventType = "receipt"
 	EventKey       EventType = "key"
+	EventHeld      EventType = "held" // it waits for something that was found out without a call, such as its template
 	EventSkipped   EventType = "skipped"
 	EventCanceled  EventType = "canceled"
 	EventExpired   EventType = "expired"

@@ -28,6 +28,7 @@ type Outcome struct {
 	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
 	Quiet      string        // for ClassThrottled: whom alone it concerns, one of the client's groups or QuietRecipient; empty: all
 	Device     DeviceWord    // what it says of the device
+	Template   TemplateWord  // what it says of the message's template
 }
 
 // QuietRecipient is the Outcome.Quiet that concerns the recipient of the message alone.

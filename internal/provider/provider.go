@@ -222,6 +222,7 @@ type Health struct {
 type Fact struct {
 	Evidence *peal.Evidence // IntegrationID is for the caller to fill in
 	Session  *Health
+	Template *peal.TemplateState // without a name it only says that the catalogue is to be read
 }
 
 // Error is what Lookup fails with.

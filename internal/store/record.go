@@ -130,13 +130,19 @@ func usedUp(a *peal.Attempt) int {
 	return a.Number
 }
 
-// tells is so of an attempt that has a place in the timeline: a call was made, or nobody is to be called for any more.
-func tells(a *peal.Attempt) bool { return a.Outcome.Class != peal.ClassNone || a.Next == peal.Skipped }
+// tells is so of an attempt that has a place in the timeline: a call was made, or nobody is to be called for any more, or not
+// until its template can be sent.
+func tells(a *peal.Attempt) bool {
+	return a.Outcome.Class != peal.ClassNone || a.Next == peal.Skipped || peal.WaitsForTemplate(a.Outcome.Code)
+}
 
 func attemptEvent(a *peal.Attempt) peal.Event {
 	o := &a.Outcome
 	if a.Next == peal.Skipped {
 		return peal.Event{DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventSkipped, Status: a.Next, Code: o.Code, Detail: o.Reason}
+	}
+	if a.Outcome.Class == peal.ClassNone {
+		return peal.Event{DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventHeld, Status: a.Next, Code: o.Code, Detail: o.Reason}
 	}
 	return peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,

@@ -53,7 +53,7 @@ type Config struct {
 	Records Records
 	Jobs    Jobs
 	Quotas  *Quotas // nil: no limits
-	Recall  Recall  // asked for repeats of those that are over their quota; nil: they are refused like others
+	Recall  Recall  // asked for repeats of those that are refused now; nil: they are refused like others
 	Queues  *Queues // nil: no estimates
 	Expand  func()  // told when a notification to an audience was accepted; nil: nobody
 	Metrics *metrics.Metrics
@@ -194,7 +194,7 @@ func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, resul
 	planned := 0
 	for n, i := range index {
 		if err := s.guarded(tenantID, func() error { return s.plan(ctx, &subs[n], &items[i], devices) }); err != nil {
-			refuse(i, err)
+			results[i] = s.unlessRepeated(ctx, &subs[n], err)
 			continue
 		}
 		subs[planned], index[planned] = subs[n], i
@@ -232,16 +232,15 @@ func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, 
 	if item.Device != nil {
 		devices = map[string][]peal.Device{item.Device.UserID: {*item.Device}}
 	}
+	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
+		if sub.BodyHash, err = bodyHash(item.Request); err != nil {
+			return err
+		}
+	}
 	if item.Request.Recipient.Audience != nil {
 		sub.Expansion, err = s.cfg.Planner.PlanAudience(&sub.Notification, item.Request)
 	} else {
 		sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices)
-	}
-	if err != nil {
-		return err
-	}
-	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
-		sub.BodyHash, err = bodyHash(item.Request)
 	}
 	return err
 }

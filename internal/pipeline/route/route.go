@@ -40,11 +40,18 @@ type Devices interface {
 	CountAudience(ctx context.Context, tenantID string, a peal.Audience) ([]peal.AudienceGroup, error)
 }
 
+// Templates are those that the accounts have.
+type Templates interface {
+	// Check says what is wrong with a message of a template, as far as that is known; paths are relative to the content.
+	Check(in *peal.Integration, t *api.Template) []peal.Field
+}
+
 // Planner plans notifications.
 type Planner struct {
 	Integrations Integrations
 	Users        Users
 	Devices      Devices
+	Templates    Templates // nil: no template is known
 }
 
 // ReasonNoPhone is why a delivery is skipped: the user has no phone number that Peal knows of.
@@ -172,7 +179,10 @@ func (p *Planner) checkContent(in *peal.Integration, c *api.Content) error {
 	if !ok {
 		return bad("integration", "not_found", "its provider is not part of this binary")
 	}
-	return refused(kind.CheckContent(c))
+	if err := refused(kind.CheckContent(c)); err != nil || c.Template == nil || p.Templates == nil {
+		return err
+	}
+	return refused(p.Templates.Check(in, c.Template))
 }
 
 // refused is the error of a content that a provider cannot take; nil when nothing is wrong with it.

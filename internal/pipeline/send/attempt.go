@@ -15,7 +15,7 @@ import (
 // call makes the attempt. It holds one place of s.free and one reserved use of the limit.
 func (s *shift) call(d *peal.Delivery, look looked, job pipeline.Message) {
 	a := s.attempt(d, &look)
-	s.results <- done{a, job, look.device}
+	s.results <- done{a, job, look.device, look.template}
 	s.release(1)
 }
 
@@ -53,6 +53,9 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
 		}
 	}
+	if a, held := s.held(d, m.Content.Template, look, at); held {
+		return a
+	}
 	groups := s.groupsOf(&m)
 	if wait := s.quiet.wait(groups); wait > 0 {
 		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeQuiet, Reason: "the provider wants no more for this recipient or its like for a while"}, at)
@@ -72,6 +75,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 		s.quiet.over(groups)
 	}
 	s.learn(look.device, &o)
+	s.answered(m.Content.Template, look, &o)
 	return s.decide(d, o, at)
 }
 

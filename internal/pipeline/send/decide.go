@@ -37,6 +37,10 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	case peal.ClassTemporary:
 		s.retry(&a, d, now)
 	case peal.ClassThrottled:
+		if peal.WaitsForTemplate(o.Code) {
+			a.Next, a.Due = peal.Queued, s.parkUntil(d)
+			break
+		}
 		if o.Quiet != "" {
 			a.Next, a.Due = peal.Queued, now.Add(s.quiet.begin(quietKey(d, o.Quiet), o.RetryAfter))
 			break

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/provider"
@@ -39,6 +40,8 @@ type done struct {
 	attempt peal.Attempt
 	job     pipeline.Message
 	device  *peal.Device // that it was for, of a push
+
+	template *api.Template // that it waits for
 }
 
 // run takes jobs until ctx ends or the queue does. Which job goes is decided when one may go, so that an urgent one that

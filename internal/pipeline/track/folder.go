@@ -44,6 +44,7 @@ type Folder struct {
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time
+	Templates    Templates // nil: no template is known
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
 }
@@ -54,6 +55,7 @@ type opened struct {
 	callback pipeline.Callback
 	evidence []peal.Evidence
 	sessions []session
+	news     []news
 	err      error // why it could not be understood
 }
 
@@ -208,7 +210,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		return o
 	}
 	if o.err = f.guard("parsing", func() error { return f.parse(in, &o) }); o.err != nil {
-		o.evidence, o.sessions = nil, nil // half of it is none of it
+		o.evidence, o.sessions, o.news = nil, nil, nil // half of it is none of it
 	}
 	return o
 }
@@ -230,6 +232,9 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 		if h := fact.Session; h != nil {
 			o.sessions = append(o.sessions, session{in, h.OK, h.State})
 		}
+		if t := fact.Template; t != nil {
+			o.news = append(o.news, news{in, t})
+		}
 	}
 	return nil
 }
@@ -240,6 +245,10 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 		if err := f.guard("sessions", func() error { f.session(ctx, s); return nil }); err != nil && o.err == nil {
 			o.err = err
 		}
+	}
+	if !f.heard(ctx, o) {
+		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
+		return
 	}
 	if errors.Is(o.err, errGone) && !f.gone(ctx, o.callback.IntegrationID) {
 		time.AfterFunc(afterError, func() { f.giveBack(o.message) })

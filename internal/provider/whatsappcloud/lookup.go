@@ -111,6 +111,11 @@ func (c *client) get(ctx context.Context, edge string, query url.Values, into an
 	defer cancel()
 	req := c.request(http.MethodGet, c.path(edge), query)
 	r, err := c.call(req.WithContext(ctx), into)
+	return c.verdict(ctx, &r, err, said)
+}
+
+// verdict is the error of a call that asks for something; nil where it was answered.
+func (c *client) verdict(ctx context.Context, r *reply, err error, said func() *graphError) error {
 	if err == nil && r.status/100 == 2 && r.broken != nil && !errors.Is(r.broken, errNotJSON) {
 		err = r.broken
 	}
@@ -135,7 +140,7 @@ func (c *client) get(ctx context.Context, edge string, query url.Values, into an
 	if r.status/100 == 2 {
 		return &provider.Error{Class: peal.ClassTemporary, Code: codeBadAnswer, Err: errNotJSON}
 	}
-	out := judgeStatus(&r)
+	out := judgeStatus(r)
 	if out.Class == peal.ClassUnknown { // asking twice does no harm
 		out.Class = peal.ClassTemporary
 	}

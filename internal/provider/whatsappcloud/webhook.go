@@ -67,6 +67,7 @@ func (k Kind) Handshake(in *peal.Integration, query url.Values) (string, bool) {
 // hook is the body of a webhook.
 type hook struct {
 	Entry []struct {
+		At      number `json:"time"`
 		Changes []struct {
 			Field string `json:"field"`
 			Value value  `json:"value"`
@@ -80,6 +81,9 @@ type value struct {
 	Ban      struct {
 		State banState `json:"waba_ban_state"`
 	} `json:"ban_info"` // of account_update
+	Event string `json:"event"` // of what changed its state
+
+	templateNews
 }
 
 // banState is a word, or a list that begins with one.
@@ -124,6 +128,9 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 				}
 			case "account_update":
 				p.ban(string(c.Value.Ban.State))
+			case "message_template_status_update", "message_template_quality_update", "template_category_update",
+				"message_template_components_update":
+				p.template(c.Field, c.Value.Event, &c.Value.templateNews, unix(h.Entry[i].At))
 			}
 			if len(p.facts) > maxFacts {
 				return nil, errTooMany
@@ -137,6 +144,7 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 type parser struct {
 	facts  []provider.Fact
 	paused bool
+	unsure bool // the catalogue of templates is to be read
 }
 
 // status adds what was seen of a message. It is known by our own id, which came back, else by Meta's.
@@ -175,6 +183,10 @@ func (p *parser) failed(e *peal.Evidence, all []graphError) {
 		e.Code = codeText(first.Code.value)
 	}
 	e.Reason = wire.NewScrubber(nil).Clean(first.words())
+	if w := templateWord(first.Code.value, ""); w.Status != "" && !p.unsure {
+		p.unsure = true
+		p.facts = append(p.facts, provider.Fact{Template: &peal.TemplateState{}})
+	}
 	m := first.meaning(http.StatusBadRequest)
 	if m.class != peal.ClassPermanent && e.MessageID != "" {
 		e.DeliveryID = ""
