@@ -179,7 +179,7 @@ type Server struct {
 	auth   *authenticator
 	bodies sync.Pool
 
-	accepts, webhooks *gate
+	accepts, webhooks, uploads *gate
 }
 
 // New makes a Server with all routes.
@@ -211,6 +211,7 @@ func New(cfg Config) *Server {
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
+		uploads: newGate(maxUploads),
 	}
 	s.health()
 	if cfg.HealthOnly {
@@ -223,6 +224,7 @@ func New(cfg Config) *Server {
 	s.uncertain()
 	s.deadLetters()
 	s.integrations()
+	s.mediaRoutes()
 	s.users()
 	s.devices()
 	s.receipts()
@@ -283,7 +285,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.writeProblem(w, r, err)
 			return
 		}
-		r.Header["Content-Type"] = jsonType // every body is JSON; a curl -d that calls it a form is forgiven
+		if !isUpload(r) {
+			r.Header["Content-Type"] = jsonType // every other body is JSON; a curl -d that calls it a form is forgiven
+		}
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)

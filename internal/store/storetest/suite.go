@@ -124,6 +124,7 @@ type Store interface {
 	Leases
 	Auditor
 	Expander
+	Numbers
 	Ping(ctx context.Context) error
 }
 
@@ -148,7 +149,7 @@ func Run(t *testing.T, open Open) {
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
-		{"expansions", expandCases()},
+		{"expansions", expandCases()}, {"numbers", numberCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
