@@ -25,27 +25,31 @@ type Content struct {
 
 // Media is an image or a video.
 type Media struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	Caption  string `json:"caption,omitempty" maxLength:"4096"`
 	ViewOnce bool   `json:"view_once,omitempty" doc:"The recipient can open it once"`
 }
 
 // Document is a file.
 type Document struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	Filename string `json:"filename,omitempty" maxLength:"255"`
 	Caption  string `json:"caption,omitempty" maxLength:"4096"`
 }
 
 // Audio is a voice note.
 type Audio struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	ViewOnce bool   `json:"view_once,omitempty"`
 }
 
 // Sticker is a sticker.
 type Sticker struct {
-	URL string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL     string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 }
 
 // Contact is a contact card.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,12 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"POST /v1/integrations/wa/test", `{"to":"+4915"}`, func(ctx context.Context, c *Client) error {
 			return second(c.TestIntegration(ctx, "wa", api.TestRequest{To: "+4915"}))
+		}},
+		{"POST /v1/integrations/wa/media?filename=a.png&fresh=true", "abc", func(ctx context.Context, c *Client) error {
+			return second(c.UploadMedia(ctx, "wa", Upload{Type: "image/png", Name: "a.png", Data: strings.NewReader("abc"), Fresh: true}))
+		}},
+		{"POST /v1/integrations/wa/read", `{"message_id":"wamid.1","typing":true}`, func(ctx context.Context, c *Client) error {
+			return c.MarkRead(ctx, "wa", api.ReadRequest{MessageID: "wamid.1", Typing: true})
 		}},
 		{"POST /v1/integrations/wa/pause", "", func(ctx context.Context, c *Client) error { return second(c.PauseIntegration(ctx, "wa")) }},
 		{"POST /v1/integrations/wa/resume", "", func(ctx context.Context, c *Client) error { return second(c.ResumeIntegration(ctx, "wa")) }},

@@ -36,6 +36,7 @@ type cli struct {
 	UserToken   UserTokenCmd   `cmd:"" group:"client" help:"Sign a user token, to try things out."`
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
 	Template    TemplateCmd    `cmd:"" group:"client" help:"Look at the templates of a WhatsApp account."`
+	Media       MediaCmd       `cmd:"" group:"client" help:"Upload files to providers, to send them by their ids."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`
 	Audit       AuditCmd       `cmd:"" group:"client" help:"Prove that nothing was lost: accepted = ended + in flight; needs the operator key."`

@@ -109,6 +109,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
 	a.service = integration.NewService(a.directory, a.store, a.clock.Now)
 	a.service.HandTo(a.stream)
+	a.service.KeepMediaIn(a.store)
 	a.directory.OnWrite(a.stream.Changed)
 	a.stream.OnChange(func(ctx context.Context) {
 		a.outbound.Reread()

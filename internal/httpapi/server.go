@@ -182,7 +182,7 @@ type Server struct {
 	auth   *authenticator
 	bodies sync.Pool
 
-	accepts, webhooks *gate
+	accepts, webhooks, uploads *gate
 }
 
 // New makes a Server with all routes.
@@ -214,6 +214,7 @@ func New(cfg Config) *Server {
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
+		uploads: newGate(maxUploads),
 	}
 	s.health()
 	if cfg.HealthOnly {
@@ -228,6 +229,7 @@ func New(cfg Config) *Server {
 	s.integrations()
 	s.endpoints()
 	s.templates()
+	s.mediaRoutes()
 	s.users()
 	s.devices()
 	s.receipts()
@@ -288,7 +290,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.writeProblem(w, r, err)
 			return
 		}
-		r.Header["Content-Type"] = jsonType // every body is JSON; a curl -d that calls it a form is forgiven
+		if !isUpload(r) {
+			r.Header["Content-Type"] = jsonType // every other body is JSON; a curl -d that calls it a form is forgiven
+		}
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)

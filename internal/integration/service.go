@@ -39,7 +39,8 @@ type Service struct {
 	writer Writer
 	now    func() time.Time
 	jobs   Jobs
-	env    provider.Env // that Validate calls with
+	env    provider.Env // that Validate and uploads call with
+	media  MediaRecords
 }
 
 // NewService makes a service that keeps the directory up to date with what it changes.

@@ -27,8 +27,17 @@ type Outcome struct {
 	Took       time.Duration // how long the call took
 	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
 	Quiet      string        // for ClassThrottled: whom alone it concerns, one of the client's groups or QuietRecipient; empty: all
+	Growth     Growth        // for ClassThrottled with Quiet: how the waits grow where RetryAfter is 0; zero: as send's own do
+	Ease       time.Duration // for ClassThrottled of all: for how long its limit is halved
+	MaxTries   int           // for ClassTemporary: how many attempts are worth it at most; 0: the integration's
 	Device     DeviceWord    // what it says of the device
 	Template   TemplateWord  // what it says of the message's template
+}
+
+// Growth is how waits grow that follow one another: Base, then Factor times as long each, up to Most.
+type Growth struct {
+	Base, Most time.Duration
+	Factor     int
 }
 
 // QuietRecipient is the Outcome.Quiet that concerns the recipient of the message alone.

@@ -1,6 +1,7 @@
 package whatsappcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -105,11 +106,15 @@ func word(s string) string {
 	return s
 }
 
-// get asks for something of the number. Its errors carry no words of the provider.
+// get asks for something of the number.
 func (c *client) get(ctx context.Context, edge string, query url.Values, into any, said func() *graphError) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	req := c.request(http.MethodGet, c.path(edge), query)
+	return c.ask(ctx, c.request(http.MethodGet, c.path(edge), query), into, said)
+}
+
+// ask makes a call that sends no message.
+func (c *client) ask(ctx context.Context, req *http.Request, into any, said func() *graphError) error {
 	r, err := c.call(req.WithContext(ctx), into)
 	return c.verdict(ctx, &r, err, said)
 }
@@ -130,8 +135,8 @@ func (c *client) verdict(ctx context.Context, r *reply, err error, said func() *
 	if e := said(); r.broken == nil && e != nil && e.Code.set {
 		m := e.meaning(r.status)
 		return &provider.Error{
-			Class: m.class, Code: codeText(e.Code.value), RetryAfter: m.wait,
-			Err: errors.New("the provider answered " + wire.StatusText(r.status)),
+			Class: m.class, Code: codeText(e.Code.value), RetryAfter: cmp.Or(usageWait(r.header), m.wait),
+			Err: errors.New(c.scrub.Clean(e.words())),
 		}
 	}
 	if r.status/100 == 2 && r.broken == nil {
