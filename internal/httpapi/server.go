@@ -152,6 +152,8 @@ type Config struct {
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
 	Backup       Backuper
+	Events       Events
+	Waker        Waker        // default: streams of events look from time to time
 	Quotas       Quotas       // default: nobody is limited
 	Queues       Queues       // default: nothing is estimated
 	Docs         http.Handler // the page that shows /openapi.json
@@ -180,6 +182,7 @@ type Server struct {
 	bodies sync.Pool
 
 	accepts, webhooks *gate
+	streams           *streams
 }
 
 // New makes a Server with all routes.
@@ -208,9 +211,13 @@ func New(cfg Config) *Server {
 	if cfg.Queues == nil {
 		cfg.Queues = noQueues{}
 	}
+	if cfg.Waker == nil {
+		cfg.Waker = noWaker{}
+	}
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
+		streams: newStreams(),
 	}
 	s.health()
 	if cfg.HealthOnly {
@@ -222,6 +229,7 @@ func New(cfg Config) *Server {
 	s.deliveries()
 	s.uncertain()
 	s.deadLetters()
+	s.events()
 	s.integrations()
 	s.users()
 	s.devices()
@@ -247,7 +255,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}
