@@ -19,6 +19,7 @@ type EventMessage struct {
 type EventPage struct {
 	Events []EventMessage `json:"events"`
 	Next   string         `json:"next" doc:"Pass it as after for what comes next, also when the page is empty"`
+	More   bool           `json:"more,omitempty" doc:"There is more already: ask again at once"`
 	Reset  bool           `json:"reset,omitempty" doc:"What came after the place that was asked for is not kept any more, or the records went back to a backup: the page goes on with the oldest that is there"`
 }
 

@@ -51,6 +51,7 @@ const (
 	CodeNotUncertain        = "not_uncertain"
 	CodeRateLimited         = "rate_limited"
 	CodeQuotaExceeded       = "quota_exceeded"
+	CodeTooManyStreams      = "too_many_streams"
 	CodeOverloaded          = "overloaded"
 	CodeUnavailable         = "unavailable"
 	CodeProviderFailed      = "provider_failed"
@@ -85,6 +86,7 @@ func Codes() []CodeInfo {
 		{CodeRateLimited, 429, "Too many notifications per second", "Slow down to the tenant's rate; try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeQuotaExceeded, 429, "Too many deliveries wait", "The tenant's queue is full; try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeProviderFailed, 502, "The provider did not do it", "The detail has its word; try again later."},
+		{CodeTooManyStreams, 429, "Too many streams of events are open", "A tenant may have 100 on a node: close some, or share one."},
 		{CodeOverloaded, 503, "Too much at once", "Try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeUnavailable, 503, "It could not be kept safe", "Nothing was accepted. Try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeInternal, 500, "Something went wrong in Peal", "Tell the operator the request_id; it is in the log."},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"peal/internal/catalogue"
+	"peal/internal/bell"
 	"peal/internal/clock"
 	"peal/internal/config"
 	"peal/internal/httpapi"
@@ -44,6 +45,7 @@ type App struct {
 	cfg       config.Config
 	log       *slog.Logger
 	metrics   *metrics.Metrics
+	bell      *bell.Bell // rings when a tenant's event log has grown
 	clock     *clock.Clock
 	node      peal.Node
 	leases    *lease.Keeper
@@ -80,7 +82,7 @@ type App struct {
 
 // Open opens the data folder and builds everything on it; nothing runs yet. Errors say what is in the way.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, metrics: metrics.New(), clock: clock.New(clock.Config{Log: log})}
+	a := &App{cfg: cfg, log: log, metrics: metrics.New(), bell: bell.New(), clock: clock.New(clock.Config{Log: log})}
 	a.metrics.WatchClock(a.clock.Off)
 	a.node = thisNode(cfg.NodeRoles(), cfg.DatabaseURL == "")
 	defer func() {
@@ -148,7 +150,9 @@ func (a *App) openData(ctx context.Context) (err error) {
 			return fmt.Errorf("remove a backup that was not finished: %w", err)
 		}
 	}
-	a.store, err = store.Open(ctx, records(&a.cfg, a.node.ID, a.log, a.clock.Now))
+	kept := records(&a.cfg, a.node.ID, a.log, a.clock.Now)
+	kept.Told = a.bell.Ring
+	a.store, err = store.Open(ctx, kept)
 	if err != nil {
 		return fmt.Errorf("open the records: %w", err)
 	}
@@ -235,7 +239,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.folder.Parked = a.checker.Urge
-	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now}
+	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Events: a.cfg.EventRetention, Log: a.log, Now: a.clock.Now}
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
 	a.outbound = outbound.New(outbound.Config{
 		Own: a.call, Records: a.store, Events: a.store, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
@@ -247,6 +251,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.stream.OnExpand(a.expander.Wake)
+	a.stream.OnGrown(a.bell.Heard)
 	accepting := func() int { return a.leases.Count(peal.RoleAccept) }
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{
 		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,
@@ -263,6 +268,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Devices: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
+		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,

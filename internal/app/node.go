@@ -170,6 +170,9 @@ func watchBroker(ctx context.Context, ready func() error, able func(bool)) {
 	}
 }
 
+// passEvery is how often at most the other nodes are told that a tenant's event log has grown.
+const passEvery = 10 * time.Millisecond
+
 // leaveTime bounds what a stopping node takes to tell the others.
 const leaveTime = 2 * time.Second
 
@@ -184,6 +187,10 @@ func (a *App) Run(ctx context.Context) error {
 	for _, s := range a.stagesOf() {
 		g.Go(func() error { return s.Run(ctx) })
 	}
+	g.Go(func() error {
+		a.bell.Pass(ctx, passEvery, a.stream.Grown)
+		return nil
+	})
 	g.Go(func() error {
 		watchBroker(ctx, a.stream.Ready, func(able bool) { a.leases.Able(peal.RoleSend, able) })
 		return nil

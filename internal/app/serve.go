@@ -109,6 +109,7 @@ func (s *Running) Stop(within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	s.app.Drain()
+	s.app.api.EndStreams() // or whoever follows the events would be waited for
 	errs := []error{}
 	select {
 	case <-s.failed:

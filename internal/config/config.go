@@ -37,6 +37,8 @@ type Config struct {
 	DatabaseURLFile string        `name:"database-url-file" env:"PEAL_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database's URL."`
 	Retention       time.Duration `name:"retention" env:"PEAL_RETENTION" default:"2160h" placeholder:"DURATION" help:"How long notifications and deliveries are kept after they were accepted; what is in flight and dead letters stay longer. 0: for ever."`
 
+	EventRetention time.Duration `name:"event-retention" env:"PEAL_EVENT_RETENTION" default:"168h" placeholder:"DURATION" help:"How long tenants' event logs go back, from which their systems catch up. 0: for ever."`
+
 	DeviceUnseen string `name:"device-unseen" env:"PEAL_DEVICE_UNSEEN" default:"6480h" placeholder:"DURATION" help:"After how long devices that were not heard of are retired; 0: never. Kinds of devices may have their own: 6480h,apns=0,webpush=4320h."`
 
 	NatsURL       Secret `kong:"-" env:"PEAL_NATS_URL" help:"NATS cluster to use instead of the embedded broker: one or several URLs with commas between, such as nats://peal:password@nats1:4222,nats://peal:password@nats2:4222, or tls:// ones."`

@@ -24,6 +24,7 @@ const (
 	maxTenantQueued = 1_000_000_000
 	minLedger       = 10 * time.Millisecond
 	maxLedger       = time.Hour
+	minEvents       = time.Hour
 	minRetention    = 24 * time.Hour // as long as idempotency keys stand
 	maxRetention    = 100 * 365 * 24 * time.Hour
 	maxPublicPath   = 512
@@ -105,10 +106,14 @@ func (c *Config) ValidateDatabaseURL() error {
 }
 
 func (c *Config) validateRetention() error {
-	if c.Retention == 0 {
-		return nil
+	var errs []error
+	if c.Retention != 0 {
+		errs = append(errs, named("retention", between(c.Retention, minRetention, maxRetention)))
 	}
-	return named("retention", between(c.Retention, minRetention, maxRetention))
+	if c.EventRetention != 0 {
+		errs = append(errs, named("event-retention", between(c.EventRetention, minEvents, maxRetention)))
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) validateKeys() error {

@@ -58,6 +58,7 @@ func TestValidateRefuses(t *testing.T) {
 		{func(c *Config) { c.AcceptQueue = 0 }, "--accept-queue (PEAL_ACCEPT_QUEUE): "},
 		{func(c *Config) { c.DatabaseURL = "mysql://x:hush@y/z" }, "PEAL_DATABASE_URL (or --database-url-file): it is no PostgreSQL URL"},
 		{func(c *Config) { c.DatabaseURL = "postgres://x:hu%zzsh@y/z" }, "PEAL_DATABASE_URL (or --database-url-file): it is no PostgreSQL URL"},
+		{func(c *Config) { c.EventRetention = time.Minute }, "--event-retention (PEAL_EVENT_RETENTION): 1m0s is out of bounds"},
 		{func(c *Config) { c.Retention = time.Hour }, "--retention (PEAL_RETENTION): 1h0m0s is out of bounds"},
 		{func(c *Config) { c.LedgerEvery = 0 }, "--ledger-every (PEAL_LEDGER_EVERY): "},
 	} {

@@ -155,6 +155,8 @@ type Config struct {
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
 	Backup       Backuper
+	Events       Events
+	Waker        Waker        // default: streams of events look from time to time
 	Quotas       Quotas       // default: nobody is limited
 	Queues       Queues       // default: nothing is estimated
 	Docs         http.Handler // the page that shows /openapi.json
@@ -183,6 +185,8 @@ type Server struct {
 	bodies sync.Pool
 
 	accepts, webhooks, uploads *gate
+	accepts, webhooks *gate
+	streams           *streams
 }
 
 // New makes a Server with all routes.
@@ -211,10 +215,14 @@ func New(cfg Config) *Server {
 	if cfg.Queues == nil {
 		cfg.Queues = noQueues{}
 	}
+	if cfg.Waker == nil {
+		cfg.Waker = noWaker{}
+	}
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
 		uploads: newGate(maxUploads),
+		streams: newStreams(),
 	}
 	s.health()
 	if cfg.HealthOnly {
@@ -226,6 +234,7 @@ func New(cfg Config) *Server {
 	s.deliveries()
 	s.uncertain()
 	s.deadLetters()
+	s.events()
 	s.integrations()
 	s.endpoints()
 	s.templates()
@@ -255,6 +264,7 @@ func (s *Server) openAPI() huma.Config {
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
 	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Devices", "Integrations", "Endpoints", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"peal/internal/peal"
@@ -129,14 +130,19 @@ func (c *Copy) write(ctx context.Context, f func(*tx) error) (err error) {
 	return t.exec("COMMIT")
 }
 
+// noticeLeap is how far a copy's event logs go on beyond what the records were told of last: positions that readers have
+// since the backup are not given to other events.
+const noticeLeap = 1 << 32
+
 // Alone forgets the processes that served the records, and ends what they held: none of them serves the copy.
 func (c *Copy) Alone(ctx context.Context) error {
-	_, err := c.db.ExecContext(ctx, `UPDATE leases SET node_id = ''`)
-	if err == nil {
-		_, err = c.db.ExecContext(ctx, `DELETE FROM nodes`)
-	}
-	if err != nil {
-		return fmt.Errorf("forget nodes: %w", err)
+	for _, q := range []string{
+		`UPDATE leases SET node_id = ''`, `DELETE FROM nodes`,
+		`UPDATE sqlite_sequence SET seq = seq + ` + strconv.Itoa(noticeLeap) + ` WHERE name = 'notices'`,
+	} {
+		if _, err := c.db.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("forget nodes: %w", err)
+		}
 	}
 	return nil
 }

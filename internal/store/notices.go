@@ -286,22 +286,22 @@ func (s *Store) NoticesSince(ctx context.Context, tenantID string, since time.Ti
 }
 
 // NoticesLost tells whether something that came after a position is not in a tenant's log any more, or whether no log of these
-// records had the position: they are those of a backup.
-func (s *Store) NoticesLost(ctx context.Context, tenantID, after string) (bool, error) {
+// records had the position: they are those of a backup. Then on is where to go on, before the oldest that is there.
+func (s *Store) NoticesLost(ctx context.Context, tenantID, after string) (on string, lost bool, err error) {
 	from, err := parsePosition(after)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	var cut int64
-	err = one(ctx, s.reads, scanInto[int64], &cut, `SELECT cut FROM notice_tenants WHERE tenant_id = ?`, tenantID)
+	err = one(ctx, s.quick, scanInto[int64], &cut, `SELECT cut FROM notice_tenants WHERE tenant_id = ?`, tenantID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("read the event log: %w", err)
+		return "", false, fmt.Errorf("read the event log: %w", err)
 	}
 	if from < cut {
-		return true, nil
+		return positionOf(cut), true, nil
 	}
 	last, err := s.lastNotice(ctx)
-	return from > last, err
+	return positionOf(cut), from > last, err
 }
 
 // RetainNotices lets go of what was told before the time, and tells how many these were.

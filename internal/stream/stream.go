@@ -33,6 +33,7 @@ type Stream struct {
 	lost     func()
 	changed  func(ctx context.Context) // see OnChange
 	expand   func()                    // see OnExpand
+	grown    func(tenantID string)     // see OnGrown
 	now      func() time.Time
 	replicas int
 	timeout  time.Duration // of a request

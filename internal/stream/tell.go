@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +15,9 @@ const changedSubject = "peal.changed"
 // expandSubject is where nodes tell each other that there is an audience to expand.
 const expandSubject = "peal.expand"
 
+// grownSubject is, with a tenant's id behind it, where nodes tell each other that the tenant's event log has grown.
+const grownSubject = "event."
+
 // tellTwice is how long a node that was just told waits for more before it passes that on.
 const tellTwice = 20 * time.Millisecond
 
@@ -22,6 +26,12 @@ func (s *Stream) Changed() { s.tell(changedSubject) }
 
 // Expand tells all nodes, but not this one, that there is an audience to expand.
 func (s *Stream) Expand() { s.tell(expandSubject) }
+
+// Grown tells all nodes, but not this one, that a tenant's event log has grown.
+func (s *Stream) Grown(tenantID string) { s.tell(grownSubject + tenantID) }
+
+// OnGrown names who is told when another node has added to a tenant's event log. It must not wait for anything.
+func (s *Stream) OnGrown(f func(tenantID string)) { s.grown = f }
 
 func (s *Stream) tell(subject string) {
 	if s.server != nil || s.away() != nil { // embedded: there are no others
@@ -62,6 +72,14 @@ func (s *Stream) Run(ctx context.Context) error {
 		sub, err := s.conn.Subscribe(expandSubject, func(*nats.Msg) { s.expand() })
 		if err != nil {
 			s.log.Warn("audiences that other nodes accept are expanded late", "error", err)
+		} else {
+			defer func() { _ = sub.Unsubscribe() }()
+		}
+	}
+	if s.grown != nil {
+		sub, err := s.conn.Subscribe(grownSubject+"*", func(m *nats.Msg) { s.grown(strings.TrimPrefix(m.Subject, grownSubject)) })
+		if err != nil {
+			s.log.Warn("events of other nodes are seen late", "error", err)
 		} else {
 			defer func() { _ = sub.Unsubscribe() }()
 		}

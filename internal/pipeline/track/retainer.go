@@ -12,6 +12,7 @@ import (
 type Housekeeper interface {
 	Maintain(ctx context.Context) error
 	Retain(ctx context.Context, before time.Time) (peal.Retention, error)
+	RetainNotices(ctx context.Context, before time.Time) (int64, error)
 }
 
 // Retainer keeps the records from growing without bound: it has room made for the weeks to come, and lets go of what is
@@ -19,6 +20,7 @@ type Housekeeper interface {
 type Retainer struct {
 	Records   Housekeeper
 	Retention time.Duration // 0: everything is kept
+	Events    time.Duration // how long event logs go back; 0: all is kept
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -44,6 +46,15 @@ func (r *Retainer) Run(ctx context.Context) error {
 func (r *Retainer) Retain(ctx context.Context) {
 	if err := r.Records.Maintain(ctx); err != nil && ctx.Err() == nil {
 		r.Log.ErrorContext(ctx, "no room could be made for the weeks to come", "error", err)
+	}
+	if r.Events != 0 {
+		gone, err := r.Records.RetainNotices(ctx, r.Now().Add(-r.Events))
+		if err != nil && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "not all events could be let go that are older than their retention", "error", err)
+		}
+		if gone > 0 {
+			r.Log.InfoContext(ctx, "events older than their retention were let go", "events", gone)
+		}
 	}
 	if r.Retention == 0 {
 		return

@@ -19,7 +19,7 @@ type Teller interface {
 	Notices(ctx context.Context, tenantID, after string, types []string, limit int) (page []peal.Notice, next string, err error)
 	NoticesEnd(ctx context.Context) (string, error)
 	NoticesSince(ctx context.Context, tenantID string, since time.Time) (string, error)
-	NoticesLost(ctx context.Context, tenantID, after string) (bool, error)
+	NoticesLost(ctx context.Context, tenantID, after string) (on string, lost bool, err error)
 	RetainNotices(ctx context.Context, before time.Time) (int64, error)
 }
 
@@ -306,8 +306,13 @@ func noticeRetain(b *bundle) {
 	b.accept(in)
 	lost := func(position string) bool {
 		b.Helper()
-		lost, err := b.NoticesLost(b.Context(), "a", position)
+		on, lost, err := b.NoticesLost(b.Context(), "a", position)
 		b.ok(err)
+		if lost {
+			rest, _, err := b.Notices(b.Context(), "a", on, nil, 10)
+			b.ok(err)
+			b.same("the oldest that is there", b.says(rest), []string{"delivery.queued"})
+		}
 		return lost
 	}
 	b.same("nothing is lost yet", lost(""), false)
