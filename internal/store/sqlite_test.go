@@ -144,6 +144,10 @@ func TestMigrations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		newest, err := strconv.Atoi(names[len(names)-1].Name()[:4])
+		if err != nil {
+			t.Fatal(err)
+		}
 		var version int
 		if err := s.reads.QueryRow(`SELECT MAX(version_id) FROM goose_db_version`).Scan(&version); err != nil || version != newest {
 			t.Errorf("the schema is at %d (%v), want %d", version, err, newest)
