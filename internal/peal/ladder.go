@@ -150,3 +150,27 @@ func SumLadder(ladder []Delivery, now time.Time) Status {
 	}
 	return Sum(gone)
 }
+
+// NextRung is the first rung of a ladder that has not ended without success: what waits there goes next.
+func NextRung(ladder []Delivery) (n int) {
+	if len(ladder) == 0 || ladder[0].Rung == nil {
+		return 0
+	}
+	for ; ; n++ {
+		rung := rungOf(ladder, n)
+		if len(rung) == 0 || ended(rung, nil) == "" {
+			return n
+		}
+	}
+}
+
+// OnRung tells whether it is on this rung, or on no ladder at all.
+func (d *Delivery) OnRung(n int) bool { return d.Rung == nil || d.Rung.Number == n }
+
+// RungNumber is its rung's; 0 on no ladder.
+func (d *Delivery) RungNumber() int {
+	if d.Rung == nil {
+		return 0
+	}
+	return d.Rung.Number
+}
