@@ -10,6 +10,7 @@ type Delivery struct {
 	Channel        string     `json:"channel,omitempty"`
 	Recipient      string     `json:"recipient" doc:"The endpoint: a phone number in E.164"`
 	UserID         string     `json:"user_id,omitempty"`
+	Rung           *int       `json:"rung,omitempty" doc:"Its rung, where the notification names a ladder; 0 goes first"`
 	Status         string     `json:"status" enum:"queued,sending,sent,delivered,read,failed,skipped,canceled,expired,uncertain"`
 	Content        *Content   `json:"content,omitempty"`
 	MessageID      string     `json:"message_id,omitempty" doc:"The provider's own id, from its answer"`
@@ -33,7 +34,7 @@ type Delivery struct {
 // Event is one fact of a delivery's timeline.
 type Event struct {
 	At         time.Time `json:"at" doc:"When Peal learned it"`
-	Type       string    `json:"type" enum:"queued,attempt,receipt,key,held,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored"`
+	Type       string    `json:"type" enum:"queued,attempt,receipt,key,held,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored,ladder"`
 	Status     string    `json:"status,omitempty" doc:"The delivery's status after it"`
 	Attempt    int       `json:"attempt,omitempty"`
 	Outcome    string    `json:"outcome,omitempty" enum:"accepted,temporary,throttled,gone,permanent,integration,unknown" doc:"Class of an attempt's outcome"`

@@ -15,6 +15,7 @@ import (
 	"peal/internal/lease"
 	"peal/internal/outbound"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/pipeline/send"
 )
 
@@ -192,6 +193,10 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
+		a.handOver(ctx)
+		return nil
+	})
+	g.Go(func() error {
 		watchBroker(ctx, a.stream.Ready, func(able bool) { a.leases.Able(peal.RoleSend, able) })
 		return nil
 	})
@@ -207,4 +212,28 @@ func (a *App) Run(ctx context.Context) error {
 	err := g.Wait()
 	stop()
 	return errors.Join(err, <-kept)
+}
+
+// dueRoom is how many transactions may have made deliveries due whose jobs are not published yet.
+const dueRoom = 256
+
+// handOver publishes the jobs of deliveries that fall due before their time, until ctx ends: the writer, which tells of
+// them, must not wait for the broker.
+func (a *App) handOver(ctx context.Context) {
+	due := make(chan []pipeline.Job, dueRoom)
+	a.store.OnDue(func(jobs []pipeline.Job) {
+		select {
+		case due <- jobs:
+		default:
+			a.wake() // the ledger finds them
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case jobs := <-due:
+			a.stream.Publish(jobs)
+		}
+	}
 }

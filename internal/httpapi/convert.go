@@ -26,7 +26,7 @@ func deref(t *time.Time) time.Time {
 	return t.UTC()
 }
 
-func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
+func notificationOf(n *peal.Notification, ds []peal.Delivery, now time.Time) api.Notification {
 	out := api.Notification{
 		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, Priority: n.Priority.String(),
 		SendAt:    optional(n.SendAt),
@@ -40,6 +40,10 @@ func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
 		out.Deliveries[i], statuses[i] = deliveryOf(&ds[i]), ds[i].Status
 	}
 	out.Status = string(peal.Sum(statuses))
+	if len(n.Ladder) > 0 {
+		out.Status = string(peal.SumLadder(ds, now))
+		_ = json.Unmarshal(n.Ladder, &out.Ladder) // Peal wrote it; one that cannot be read is left out
+	}
 	return out
 }
 
@@ -65,6 +69,9 @@ func deliveryOf(d *peal.Delivery) api.Delivery {
 		ErrorReason: d.ErrorReason, Attempts: d.Attempts, Flag: d.Flag, DeadLetter: !d.DeadAt.IsZero(),
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), DueAt: optional(d.DueAt), ExpiresAt: optional(d.ExpiresAt),
 		SentAt: optional(d.SentAt), DeliveredAt: optional(d.DeliveredAt), ReadAt: optional(d.ReadAt), EndedAt: optional(d.EndedAt),
+	}
+	if d.Rung != nil {
+		out.Rung = &d.Rung.Number
 	}
 	var c api.Content
 	if json.Unmarshal(d.Payload, &c) == nil { // Peal wrote it; a row without is shown without

@@ -185,8 +185,7 @@ type Server struct {
 	bodies sync.Pool
 
 	accepts, webhooks, uploads *gate
-	accepts, webhooks *gate
-	streams           *streams
+	streams                    *streams
 }
 
 // New makes a Server with all routes.
@@ -263,8 +262,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Users", "Devices", "Integrations", "Endpoints", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Endpoints", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

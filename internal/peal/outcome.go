@@ -69,6 +69,7 @@ type Attempt struct {
 	IntegrationID string
 	Number        int
 	Priority      Priority // the lane that a retry waits in
+	Ladder        bool     // its delivery may be one of a ladder, which goes by what becomes of it
 	Outcome       Outcome
 	At            time.Time
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"peal/internal/peal"
@@ -131,6 +132,12 @@ func firstEvent(d *peal.Delivery) peal.Event {
 	e := peal.Event{DeliveryID: d.ID, At: d.CreatedAt, Type: peal.EventQueued, Status: peal.Queued}
 	if d.Status == peal.Skipped && !d.EndedAt.After(d.CreatedAt) { // else it is told when it came to that
 		e.Type, e.Status, e.Code, e.Detail = peal.EventSkipped, peal.Skipped, d.ErrorCode, d.ErrorReason
+	}
+	if r := d.Rung; r != nil && e.Detail == "" {
+		e.Detail = "rung " + strconv.Itoa(r.Number) + " of the ladder"
+		if r.Unless != "" {
+			e.Detail += "; its turn is at " + r.At.UTC().Format(time.RFC3339) + ", unless one before is " + string(r.Unless)
+		}
 	}
 	return e
 }

@@ -37,7 +37,7 @@ func (f *folding) rowID() rowID { return rowID{f.row.tenantID, f.row.deliveryID}
 // What is sorted by delivery_id || ” is looked up first, and then sorted: by delivery_id alone the database might walk the
 // tenant's whole log because that is in order.
 const (
-	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at`
+	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at, l.rung IS NOT NULL AS ladder`
 	pgFindByDelivery = `SELECT u.n, ` + pgFoundColumns + ` FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
 		AS u (n, tenant_id, delivery_id, integration_id) JOIN communications_log l
 		ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.integration_id = u.integration_id`
@@ -99,7 +99,7 @@ func foldTogether(t *tx, calls []*foldCall) error {
 }
 
 func scanFound(row scanner, r *foundRow) error {
-	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt})
+	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt}, &r.ladder)
 }
 
 // findAll looks for every piece's row, as find does.
@@ -157,6 +157,12 @@ func applyAll(t *tx, all []*folding, now time.Time) error {
 	rows := map[rowID]foundRow{}
 	b := &pgx.Batch{}
 	queueLocks(b, ownLock, column(locking, func(f *folding) string { return f.IntegrationID }))
+	for _, f := range known {
+		if f.row.ladder {
+			t.climbs(f.row.tenantID, f.row.deliveryID)
+		}
+	}
+	t.queueLadderLocks(b)
 	if len(known) > 0 {
 		ids := slices.SortedFunc(slices.Values(column(known, (*folding).rowID)), func(a, b rowID) int { return strings.Compare(a.id, b.id) })
 		ids = slices.Compact(ids)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -108,11 +110,19 @@ func recordOne(t *tx, f *peal.Folded, a *peal.Attempt) error {
 	default:
 		return fmt.Errorf("an attempt cannot end as %q", a.Next)
 	}
+	if climbsBy(a) {
+		t.climbs(a.TenantID, a.DeliveryID)
+	}
 	if err != nil || !tells(a) {
 		return err
 	}
 	e := attemptEvent(a)
 	return putEvent(t, &e)
+}
+
+// climbsBy is so of an attempt whose end a ladder may go by. Even what waits again may be needless by now.
+func climbsBy(a *peal.Attempt) bool {
+	return a.Ladder && a.Next != peal.Sent && a.Next != peal.Uncertain
 }
 
 // putsBack is so of an attempt that ended for a reason of the integration's: its pause is what the delivery waits for.
@@ -172,6 +182,9 @@ func markOf(e *peal.Event) string {
 	if e.Type == peal.EventReceipt && e.Code == peal.CodeClient {
 		return string(e.Type) + ":" + string(e.Status) + ":" + e.Detail
 	}
+	if e.Type == peal.EventLadder {
+		return string(e.Type) // a turn comes once
+	}
 	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
 		return string(e.Type) + ":" + string(e.Status)
 	}
@@ -192,12 +205,19 @@ func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 		total = 0
 		now := s.now()
 		for i := range rows {
-			n, err := t.affect(sqlRecordExpired+` AND expires_at <= ?1 AND status = 'queued'`, now.UnixMicro(), rows[i].TenantID, rows[i].ID)
+			row, err := t.row(sqlRecordExpired+` AND expires_at <= ?1 AND status = 'queued' RETURNING rung IS NOT NULL`, now.UnixMicro(), rows[i].TenantID, rows[i].ID)
+			var ladder bool
+			if err == nil {
+				err = row.Scan(&ladder)
+			}
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("expire: %w", err)
 			}
-			if total += n; n == 0 {
-				continue
+			if total++; ladder {
+				t.climbs(rows[i].TenantID, rows[i].ID)
 			}
 			e := peal.Event{DeliveryID: rows[i].ID, At: now, Type: peal.EventExpired, Status: peal.Expired}
 			if err := putEvent(t, &e); err != nil {
@@ -224,6 +244,9 @@ const orphanedAfter = 2 * time.Minute
 func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
 	return wrote(ctx, s, func(t *tx) (n int64, err error) {
 		for i := range rows {
+			if err := t.climbsOf(rows[i].TenantID, []string{rows[i].ID}); err != nil {
+				return 0, err
+			}
 			row, err := t.row(sqlHasIntegration, rows[i].TenantID, rows[i].ID)
 			if err != nil {
 				return 0, err

@@ -32,6 +32,7 @@ type Store struct {
 	reads   *pool
 	quick   *pool // for what every request needs: it never waits behind a query of the log
 	writer  writer
+	due     *onDue
 	admin   *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
 	noticed sync.Map                  // tenants that are known to have an event log
 	horizon horizon                   // of PostgreSQL's event log

@@ -333,12 +333,16 @@ func bodyHash(req *api.NotificationRequest) ([sha256.Size]byte, error) {
 func (s *Stage) answer(ctx context.Context, sub *pipeline.Submission) ([]byte, error) {
 	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt, Expanding: sub.Expansion != nil}
 	a.Deliveries = make([]api.AcceptedDelivery, len(sub.Deliveries))
+	next := peal.NextRung(sub.Deliveries)
 	for i := range sub.Deliveries {
 		d := &sub.Deliveries[i]
 		a.Deliveries[i] = api.AcceptedDelivery{
 			ID: d.ID, IntegrationID: d.IntegrationID, Channel: d.Channel, Status: string(d.Status), Reason: d.ErrorCode,
 		}
-		if s.cfg.Queues != nil {
+		if d.Rung != nil {
+			a.Deliveries[i].Rung = &d.Rung.Number
+		}
+		if s.cfg.Queues != nil && d.OnRung(next) {
 			a.Queue = Later(a.Queue, s.cfg.Queues.Join(ctx, d))
 		}
 	}

@@ -38,13 +38,16 @@ func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (
 	c.key(key)
 	c.recipient(&req.Recipient)
 	c.channel(req.Channel)
-	c.content(&req.Content)
-	c.reachable(req)
+	if req.Ladder == nil {
+		c.content(&req.Content)
+		c.reachable(req)
+	}
 	c.event(req.Event, now)
 	n.Phone, n.UserID = req.Recipient.Phone, req.Recipient.UserID
 	n.Priority = c.priority(req.Priority)
 	n.SendAt = c.sendAt(req.SendAt, now)
 	n.ExpiresAt = c.expiry(req, n.SendAt, now)
+	n.Ladder = c.ladder(req, &n, now)
 	n.Metadata = c.metadata(req.Metadata)
 	if req.Event != nil {
 		n.EventType, n.EventAt = req.Event.Type, req.Event.OccurredAt
@@ -271,7 +274,7 @@ func (c *checker) expiry(req *api.NotificationRequest, sendAt, now time.Time) ti
 			c.bad("expires_at", "out_of_range", "give at most 60 days")
 		}
 		return req.ExpiresAt.UTC().Truncate(time.Microsecond)
-	case req.Content.Push != nil && req.Content.Push.TTL != nil && req.Recipient.Audience == nil:
+	case req.Content.Push != nil && req.Content.Push.TTL != nil && req.Recipient.Audience == nil && req.Ladder == nil:
 		// What no push service is to keep for longer is not handed over later either, whatever its retries wait for. To get to
 		// all of an audience may take longer than that.
 		if d, err := time.ParseDuration(*req.Content.Push.TTL); err == nil && d <= maxPushTTL {

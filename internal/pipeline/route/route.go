@@ -61,6 +61,10 @@ const ReasonNoPhone = "no_phone"
 // skipped, with the reason; a request that can never work is a *peal.Error that names the field. The devices are those
 // that Look has found.
 func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error) {
+	if req.Ladder != nil {
+		planned, err := p.planLadder(ctx, n, req, devices[n.UserID])
+		return deliveries(planned), err
+	}
 	w, err := p.way(n.TenantID, req)
 	if err != nil {
 		return nil, err

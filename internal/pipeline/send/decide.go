@@ -21,7 +21,7 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	now := s.cfg.Now()
 	a := peal.Attempt{
 		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Priority: d.Priority,
-		Outcome: o, At: now,
+		Ladder: d.Rung != nil, Outcome: o, At: now,
 	}
 	if o.Class != peal.ClassThrottled && o.Class != peal.ClassNone {
 		s.resetThrottle()
