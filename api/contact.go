@@ -7,20 +7,20 @@ import (
 
 // InboundMessage is what somebody wrote to an integration's account.
 type InboundMessage struct {
-	ID             string          `json:"id"`
-	IntegrationID  string          `json:"integration_id"`
-	MessageID      string          `json:"message_id" doc:"The provider's id"`
-	Phone          string          `json:"phone,omitempty" doc:"Who wrote, in E.164; absent where WhatsApp does not show their number"`
-	WhatsAppUserID string          `json:"whatsapp_user_id,omitempty" doc:"Who wrote, by their WhatsApp user id. Answer to it where there is no phone"`
-	Name           string          `json:"name,omitempty" doc:"As they call themselves"`
-	Type           string          `json:"type" doc:"text, image, audio, video, document, sticker, location, contacts, reaction, button, interactive, order, system, unsupported, and what the provider adds" example:"text"`
-	Text           string          `json:"text,omitempty" doc:"What of it can be read: the text, a caption, the title of a button, an emoji"`
-	Content        json.RawMessage `json:"content,omitempty" doc:"What it says in the provider's words"`
-	ReplyTo        string          `json:"reply_to,omitempty" doc:"The provider's id of the message that it answers"`
-	DeliveryID     string          `json:"delivery_id,omitempty" doc:"The delivery that it answers"`
-	MediaType      string          `json:"media_type,omitempty" doc:"It has a file, of this type: GET /v1/inbound/{id}/media" example:"image/jpeg"`
-	At             time.Time       `json:"at" doc:"By the provider's clock"`
-	ReceivedAt     time.Time       `json:"received_at"`
+	ID            string          `json:"id"`
+	IntegrationID string          `json:"integration_id"`
+	MessageID     string          `json:"message_id" doc:"The provider's id"`
+	From          string          `json:"from,omitempty" doc:"Who wrote, in E.164; absent where WhatsApp does not show their number"`
+	FromUserID    string          `json:"from_user_id,omitempty" doc:"Who wrote, by their WhatsApp user id. Where there is no number, answer to it as recipient.whatsapp_user_id"`
+	Name          string          `json:"name,omitempty" doc:"As they call themselves"`
+	Type          string          `json:"type" doc:"text, image, audio, video, document, sticker, location, contacts, reaction, button, interactive, order, system, unsupported, and what the provider adds" example:"text"`
+	Text          string          `json:"text,omitempty" doc:"What of it can be read: the text, a caption, the title of a button, an emoji"`
+	Content       json.RawMessage `json:"content,omitempty" doc:"What it says in the provider's words"`
+	ReplyTo       string          `json:"reply_to,omitempty" doc:"The provider's id of the message that it answers"`
+	DeliveryID    string          `json:"delivery_id,omitempty" doc:"The delivery that it answers"`
+	MediaType     string          `json:"media_type,omitempty" doc:"It has a file, of this type: GET /v1/inbound/{id}/media" example:"image/jpeg"`
+	At            time.Time       `json:"at" doc:"By the provider's clock"`
+	ReceivedAt    time.Time       `json:"received_at"`
 }
 
 // InboundPage is a page of inbound messages, newest first.
@@ -51,7 +51,7 @@ type Consent struct {
 	Channel  string    `json:"channel" enum:"whatsapp"`
 	Category string    `json:"category" enum:"all,marketing,utility,authentication"`
 	State    string    `json:"state" enum:"in,out"`
-	Source   string    `json:"source" doc:"Where it was heard: message, provider, api, import, or what you gave"`
+	Source   string    `json:"source" doc:"Where it was heard: keyword, provider, api, import, or what you gave"`
 	At       time.Time `json:"at"`
 }
 

@@ -91,9 +91,9 @@ func (c *InboundCmd) show(t *term, all []api.InboundMessage) error {
 const maxLine = 60
 
 func inboundRow(m *api.InboundMessage) []string {
-	from := m.Phone
+	from := m.From
 	if from == "" {
-		from = m.WhatsAppUserID
+		from = m.FromUserID
 	}
 	text := []rune(clean(m.Text))
 	if len(text) > maxLine {

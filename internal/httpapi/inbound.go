@@ -107,7 +107,7 @@ func badCursor() *problem {
 // InboundOf is an inbound message as the API tells it.
 func InboundOf(m *peal.Inbound) api.InboundMessage {
 	out := api.InboundMessage{
-		ID: m.ID, IntegrationID: m.IntegrationID, MessageID: m.MessageID, Phone: m.From, WhatsAppUserID: m.FromUserID, Name: m.Name,
+		ID: m.ID, IntegrationID: m.IntegrationID, MessageID: m.MessageID, From: m.From, FromUserID: m.FromUserID, Name: m.Name,
 		Type: m.Type, Text: m.Text, Content: m.Content, ReplyTo: m.ReplyTo, DeliveryID: m.DeliveryID, At: m.At.UTC(), ReceivedAt: m.ReceivedAt.UTC(),
 	}
 	if m.MediaID != "" {

@@ -79,7 +79,7 @@ func Categories() []string {
 
 // Where consent was heard of. A tenant may name another place.
 const (
-	ConsentByMessage  = "message"  // they wrote a word that stands for it
+	ConsentByMessage  = "keyword"  // they wrote a word that stands for it
 	ConsentByProvider = "provider" // the provider said so
 	ConsentByAPI      = "api"
 	ConsentByImport   = "import"
@@ -95,6 +95,7 @@ type Consent struct {
 	Category      string
 	State         ConsentState
 	Source        string
+	Keyword       string // that they wrote; it is told, and not kept
 	At            time.Time
 }
 

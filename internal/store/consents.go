@@ -65,6 +65,9 @@ func (s *Store) PutConsents(ctx context.Context, words []peal.Consent) ([]peal.C
 			}
 			if is {
 				changed = append(changed, words[i])
+				if err := tellConsent(t, &words[i]); err != nil {
+					return nil, err
+				}
 			}
 		}
 		return changed, nil

@@ -54,6 +54,9 @@ func hearOne(t *tx, news *peal.News, h *peal.Heard, now time.Time) error {
 			return err
 		}
 		news.Inbound = append(news.Inbound, m)
+		if err := tellInbound(t, &m); err != nil {
+			return err
+		}
 	}
 	if h.Move != nil {
 		if err := moveContact(t, h.Move, now); err != nil {
@@ -72,6 +75,7 @@ func hearOne(t *tx, news *peal.News, h *peal.Heard, now time.Time) error {
 		}
 		if changed {
 			news.Consents = append(news.Consents, *c)
+			return tellConsent(t, c)
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func TestInbound(t *testing.T) {
 	ours := w.reaches(t, id, "sent").MessageID
 	c.says(t, whatsappcloud.Inbound{From: to, Text: "Yes", ReplyTo: ours, Times: 3})
 	m := w.inbound(t, client.InboundQuery{From: to})
-	if m.DeliveryID != id || m.Type != "text" || m.Text != "Yes" || m.Phone != to || m.ReplyTo != ours || m.WhatsAppUserID == "" || m.Name == "" || m.IntegrationID != c.integration.ID {
+	if m.DeliveryID != id || m.Type != "text" || m.Text != "Yes" || m.From != to || m.ReplyTo != ours || m.FromUserID == "" || m.Name == "" || m.IntegrationID != c.integration.ID {
 		t.Errorf("%+v", m)
 	}
 	if got := w.inbound(t, client.InboundQuery{DeliveryID: id}); got.ID != m.ID {
@@ -77,7 +77,7 @@ func TestInbound(t *testing.T) {
 	if _, err := w.emu.PlayInbound(wasender.Inbound{From: to, Text: "Me too"}); err != nil {
 		t.Fatal(err)
 	}
-	if m := w.inbound(t, client.InboundQuery{From: to, Integration: "wa"}); m.Text != "Me too" || m.Phone != to {
+	if m := w.inbound(t, client.InboundQuery{From: to, Integration: "wa"}); m.Text != "Me too" || m.From != to {
 		t.Errorf("%+v", m)
 	}
 
@@ -99,7 +99,7 @@ func TestInboundWithoutNumber(t *testing.T) {
 	const who = "IN.13491208655302741918"
 	c.says(t, whatsappcloud.Inbound{From: who, Text: "Hello?"})
 	m := w.inbound(t, client.InboundQuery{From: who})
-	if m.Phone != "" || m.WhatsAppUserID != who {
+	if m.From != "" || m.FromUserID != who {
 		t.Fatalf("%+v", m)
 	}
 	answer := api.NotificationRequest{Recipient: api.Recipient{WhatsAppUserID: who}, Content: api.Content{Text: new("Hello!"), ReplyTo: m.MessageID}}

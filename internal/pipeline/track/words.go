@@ -99,6 +99,7 @@ func meant(in *peal.Integration, m *peal.Inbound) *peal.Consent {
 			continue
 		}
 		if c.Category, c.State = wish(in, plain(text)); c.State != "" {
+			c.Keyword = text
 			return c
 		}
 	}
