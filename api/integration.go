@@ -30,6 +30,9 @@ type Settings struct {
 	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
 	Apps           []string        `json:"apps,omitempty" maxItems:"100" doc:"fcm, apns, webpush: the app ids that it serves. Without, it serves all that no other integration names"`
 	CA             string          `json:"ca,omitempty" maxLength:"65536" doc:"Certificates (PEM) that the provider's may be signed by, beside those that the system trusts; for test systems and proxies"`
+	StopWords      []string        `json:"stop_words,omitzero" maxItems:"200" doc:"whatsapp: the words with which people opt out, as a whole message. Default: STOP and its like in many languages; an empty list: none"`
+	StartWords     []string        `json:"start_words,omitzero" maxItems:"200" doc:"whatsapp: the words with which they opt in again. Default: START and its like; an empty list: none"`
+	RequireOptIn   []string        `json:"require_opt_in,omitzero" maxItems:"3" doc:"whatsapp: categories of messages (marketing, utility, authentication) that only go to who has opted in"`
 	WhatsAppCloud  *WhatsAppCloud  `json:"whatsapp_cloud,omitempty" doc:"Kind whatsapp_cloud only"`
 	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for evidence, and look for it in the provider's log where the credentials allow that; hold: leave it to a person; resend: send again"`
 }

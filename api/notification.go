@@ -12,6 +12,7 @@ type NotificationRequest struct {
 	Integration string          `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
 	Ladder      []Rung          `json:"ladder,omitempty" minItems:"2" maxItems:"5" doc:"Instead of channel and integration: over what to send first, and over what else when no receipt comes in time or it fails"`
 	Content     Content         `json:"content,omitzero" required:"false" doc:"What to say: exactly one kind. With a ladder it may be left out where every rung has its own"`
+	Category    string          `json:"category,omitempty" enum:"marketing,utility,authentication" doc:"whatsapp: what sort of message it is, by which people opt out of it. Without, only those are skipped who have opted out of all"`
 	Event       *EventRef       `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
 	Priority    string          `json:"priority,omitempty" enum:"critical,normal,bulk" doc:"The lane that it waits in: critical overtakes normal, normal overtakes bulk. Default: normal"`
 	TTL         string          `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
@@ -23,10 +24,12 @@ type NotificationRequest struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty" maxLength:"255" doc:"In a batch: what the Idempotency-Key header is to a single request"`
 }
 
-// Recipient names who is to be reached: a phone number, a user whose phone number or devices Peal knows, or many users.
+// Recipient names who is to be reached: a phone number, a WhatsApp user id, a user whose phone number or devices Peal knows, or many users.
 type Recipient struct {
 	Phone  string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
 	UserID string `json:"user_id,omitempty" maxLength:"128" doc:"Your own id of the user"`
+
+	WhatsAppUserID string `json:"whatsapp_user_id,omitempty" maxLength:"140" doc:"whatsapp_cloud: the WhatsApp user id of somebody whose number is not known; inbound messages tell it" example:"US.13491208655302741918"`
 
 	Platform string    `json:"platform,omitempty" enum:"android,ios,macos,web,windows,linux,other" doc:"Of a push: only the user's devices of this platform"`
 	Audience *Audience `json:"audience,omitempty" doc:"Of a push: many users at once"`

@@ -93,6 +93,20 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"GET /v1/users/u1", "", func(ctx context.Context, c *Client) error { return second(c.User(ctx, "u1")) }},
 		{"DELETE /v1/users/u1", "", func(ctx context.Context, c *Client) error { return c.DeleteUser(ctx, "u1") }},
+		{"GET /v1/inbound?delivery_id=d&from=%2B4915&integration=i&limit=7&type=text", "", func(ctx context.Context, c *Client) error {
+			return second(c.InboundPage(ctx, InboundQuery{Integration: "i", From: "+4915", DeliveryID: "d", Type: "text", Limit: 7}))
+		}},
+		{"GET /v1/inbound/m1", "", func(ctx context.Context, c *Client) error { return second(c.InboundMessage(ctx, "m1")) }},
+		{"GET /v1/inbound/m1/media", "", func(ctx context.Context, c *Client) error { return second(c.InboundMedia(ctx, "m1", io.Discard)) }},
+		{"GET /v1/contacts/+4915", "", func(ctx context.Context, c *Client) error { return second(c.Contact(ctx, "+4915")) }},
+		{"GET /v1/contacts/US.1/consents", "", func(ctx context.Context, c *Client) error { return second(c.Consents(ctx, "US.1")) }},
+		{"PUT /v1/contacts/US.1/consents", `{"consents":[{"category":"marketing","state":"in"}]}`, func(ctx context.Context, c *Client) error {
+			return second(c.PutConsents(ctx, "US.1", api.ConsentRequest{Category: "marketing", State: "in"}))
+		}},
+		{"GET /v1/opt-outs?cursor=c&limit=2", "", func(ctx context.Context, c *Client) error { return second(c.OptOutPage(ctx, 2, "c")) }},
+		{"POST /v1/opt-outs", `{"opt_outs":[{"contact":"+4915"}]}`, func(ctx context.Context, c *Client) error {
+			return second(c.ImportOptOuts(ctx, api.OptOut{Contact: "+4915"}))
+		}},
 		{"PUT /v1/users/u%201/devices/i%2F1", `{"kind":"apns","token":"0a","app_id":"com.shop"}`, func(ctx context.Context, c *Client) error {
 			return second(c.PutDevice(ctx, "u 1", "i/1", api.DeviceRequest{Kind: "apns", Token: "0a", AppID: "com.shop"}))
 		}},

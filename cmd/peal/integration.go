@@ -275,7 +275,8 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 		"messages path", cloud.MessagesPath, "auth header", cloud.AuthHeader, "limit", rateText(s.Limit),
 		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
-		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,
+		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown, "window", cloud.Window,
+		"stop words", strings.Join(s.StopWords, ", "), "start words", strings.Join(s.StartWords, ", "), "requires opt-in", strings.Join(s.RequireOptIn, " "),
 		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),
 	)
 }

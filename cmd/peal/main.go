@@ -29,6 +29,7 @@ type cli struct {
 
 	Send        SendCmd        `cmd:"" group:"client" help:"Send a notification, or many from a file."`
 	Log         LogCmd         `cmd:"" group:"client" help:"Look at the log of deliveries."`
+	Inbound     InboundCmd     `cmd:"" group:"client" help:"Look at what people wrote."`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`
 	User        UserCmd        `cmd:"" group:"client" help:"Keep the users that notifications can name."`
 	Device      DeviceCmd      `cmd:"" group:"client" help:"Keep users' devices."`

@@ -231,7 +231,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Integrations: a.directory, Records: a.store, People: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
 		Templates: a.catalogue, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
@@ -265,7 +265,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
-		Devices: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
+		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,

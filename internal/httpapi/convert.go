@@ -28,7 +28,7 @@ func deref(t *time.Time) time.Time {
 
 func notificationOf(n *peal.Notification, ds []peal.Delivery, now time.Time) api.Notification {
 	out := api.Notification{
-		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, Priority: n.Priority.String(),
+		ID: n.ID, Recipient: recipientOf(n), Metadata: n.Metadata, Priority: n.Priority.String(),
 		SendAt:    optional(n.SendAt),
 		ExpiresAt: optional(n.ExpiresAt), CreatedAt: n.CreatedAt.UTC(), Deliveries: make([]api.Delivery, len(ds)),
 	}
@@ -45,6 +45,14 @@ func notificationOf(n *peal.Notification, ds []peal.Delivery, now time.Time) api
 		_ = json.Unmarshal(n.Ladder, &out.Ladder) // Peal wrote it; one that cannot be read is left out
 	}
 	return out
+}
+
+func recipientOf(n *peal.Notification) api.Recipient {
+	r := api.Recipient{Phone: n.Phone, UserID: n.UserID}
+	if peal.IsWhatsAppUserID(n.Phone) {
+		r.Phone, r.WhatsAppUserID = "", n.Phone
+	}
+	return r
 }
 
 // expansionOf adds how far a notification to an audience has come, and sums up what the first deliveries do not show.

@@ -144,6 +144,8 @@ type Config struct {
 	Users        Users
 	Devices      Devices
 	Templates    Templates // nil: there are no catalogues
+	Inbound      Inbound
+	Contacts     Contacts
 	UserKeys     UserKeys
 	Evidence     Evidence
 	Vault        Vault
@@ -239,6 +241,8 @@ func New(cfg Config) *Server {
 	s.templates()
 	s.mediaRoutes()
 	s.users()
+	s.inbound()
+	s.contacts()
 	s.devices()
 	s.receipts()
 	s.userKeys()
@@ -262,7 +266,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Endpoints", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Inbound", "Events", "Endpoints", "Users", "Devices", "Contacts", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

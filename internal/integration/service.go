@@ -146,6 +146,15 @@ func merge(s, p *api.Settings) {
 	if p.Apps != nil { // an empty list is every app again
 		s.Apps = p.Apps
 	}
+	if p.StopWords != nil {
+		s.StopWords = p.StopWords
+	}
+	if p.StartWords != nil {
+		s.StartWords = p.StartWords
+	}
+	if p.RequireOptIn != nil {
+		s.RequireOptIn = p.RequireOptIn
+	}
 }
 
 func mergeCloud(s, p *api.WhatsAppCloud) *api.WhatsAppCloud {
@@ -158,6 +167,7 @@ func mergeCloud(s, p *api.WhatsAppCloud) *api.WhatsAppCloud {
 		GraphVersion:  orDefault(p.GraphVersion, s.GraphVersion),
 		MessagesPath:  orDefault(p.MessagesPath, s.MessagesPath),
 		AuthHeader:    orDefault(p.AuthHeader, s.AuthHeader),
+		Window:        orDefault(p.Window, s.Window),
 	}
 }
 

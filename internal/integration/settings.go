@@ -57,6 +57,8 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	if s.WhatsAppCloud != nil && kind.Name() != cloudKind {
 		c.bad("settings.whatsapp_cloud", "unknown", "leave it out: only integrations of kind %s have these", cloudKind)
 	}
+	in.Window = def.Window && (s.WhatsAppCloud == nil || s.WhatsAppCloud.Window != windowOff)
+	c.consent(in, &s)
 	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
 	if len(c.fields) > 0 {
 		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}

@@ -25,8 +25,7 @@ type Records interface {
 
 // Events are the tenants' event logs.
 type Events interface {
-	NoticesEnd(ctx context.Context) (string, error)
-	NoticesLost(ctx context.Context, tenantID, after string) (bool, error)
+	NoticesLost(ctx context.Context, tenantID, after string) (on string, lost bool, err error)
 	Notices(ctx context.Context, tenantID, after string, types []string, limit int) (page []peal.Notice, next string, err error)
 }
 
@@ -54,7 +53,7 @@ type Config struct {
 	HTTPS, HTTP http.RoundTripper // default: through the guard; HTTP only to its allow-list
 
 	InFlight   int           // calls of an endpoint at once; default 16
-	Window     int           // events that are read ahead for an endpoint; default 128
+	Window     int           // events that are read ahead for an endpoint; default 512
 	MaxWaiting int           // messages of an endpoint from which on no more is read for it; default 1000
 	FailLimit  int           // failures in a row from which on an endpoint is only probed; default 20
 	GiveUp     time.Duration // after which failures alone disable an endpoint; default 5 days
@@ -99,7 +98,7 @@ func (w *worker) rouse() {
 // New makes a Stage.
 func New(cfg Config) *Stage {
 	cfg.InFlight = cmp.Or(cfg.InFlight, 16)
-	cfg.Window = cmp.Or(cfg.Window, 128)
+	cfg.Window = cmp.Or(cfg.Window, 512)
 	cfg.MaxWaiting = cmp.Or(cfg.MaxWaiting, 1000)
 	cfg.FailLimit = cmp.Or(cfg.FailLimit, 20)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, 5*24*time.Hour)
@@ -137,6 +136,15 @@ func (s *Stage) Reread() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// Close lets go of connections that nobody uses. Call it when Run has returned.
+func (s *Stage) Close() {
+	for _, rt := range []http.RoundTripper{s.cfg.HTTPS, s.cfg.HTTP} {
+		if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			c.CloseIdleConnections()
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 type Notification struct {
 	TenantID  string
 	ID        string
-	Phone     string
+	Phone     string // or a WhatsApp user id
 	UserID    string
 	EventType string
 	EventAt   time.Time

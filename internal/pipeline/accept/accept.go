@@ -304,6 +304,9 @@ func key(tenantID string, item *Item) string {
 	h := sha256.New()
 	r := &item.Request.Recipient
 	parts := []string{tenantID, r.UserID, r.Phone, ev.Type, ev.OccurredAt.UTC().Format(time.RFC3339Nano)}
+	if r.WhatsAppUserID != "" {
+		parts = append(parts, "whatsapp", r.WhatsAppUserID)
+	}
 	if r.Platform != "" {
 		parts = append(parts, r.Platform)
 	}

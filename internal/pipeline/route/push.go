@@ -190,6 +190,8 @@ func pushContent(c *api.Content) (*api.Content, error) {
 	switch {
 	case len(c.Mentions) > 0:
 		return nil, bad("content.mentions", "unsupported", "a push mentions nobody; leave it out")
+	case c.FallbackTemplate != nil:
+		return nil, bad("content.fallback_template", "unsupported", "a push has no window that closes; leave it out")
 	case c.ReplyTo != "":
 		return nil, bad("content.reply_to", "unsupported", "a push answers nothing; leave it out")
 	case c.Push != nil:

@@ -7,13 +7,13 @@ package route
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -26,8 +26,8 @@ type Integrations interface {
 
 // Users knows how to reach the tenants' users.
 type Users interface {
-	// UserPhone gives a user's number; empty when none is known.
-	UserPhone(ctx context.Context, tenantID, userID string) (string, error)
+	// UserPhone gives a user's number and WhatsApp user id; empty when none is known.
+	UserPhone(ctx context.Context, tenantID, userID string) (phone, whatsappUserID string, err error)
 }
 
 // Devices are those of the tenants' users.
@@ -85,18 +85,27 @@ func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.
 	if req.Recipient.Platform != "" {
 		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
 	}
+	byID := p.takesUserIDs(in)
+	if req.Recipient.WhatsAppUserID != "" && !byID {
+		return bad("recipient.whatsapp_user_id", "unsupported", "an integration of kind "+in.Kind+" reaches people by their number only; give phone, or send over one of kind whatsapp_cloud")
+	}
 	if err := p.checkContent(in, &req.Content); err != nil {
 		return err
 	}
-	payload, err := json.Marshal(&req.Content)
+	said := pipeline.Said{Content: req.Content, Category: req.Category}
+	payload, err := said.Payload()
 	if err != nil {
-		return fmt.Errorf("write content: %w", err)
+		return err
 	}
 	*d = row(n, payload)
 	d.IntegrationID, d.Channel, d.Recipient = in.ID, in.Channel, n.Phone
 	if d.Recipient == "" {
-		if d.Recipient, err = p.Users.UserPhone(ctx, n.TenantID, n.UserID); err != nil {
+		phone, userID, err := p.Users.UserPhone(ctx, n.TenantID, n.UserID)
+		if err != nil {
 			return fmt.Errorf("find the user's phone number: %w", err)
+		}
+		if d.Recipient = phone; phone == "" && byID {
+			d.Recipient = userID
 		}
 	}
 	if d.Recipient == "" {
@@ -167,6 +176,9 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 		if req.Channel != "" && in.Channel != req.Channel || req.Recipient.Phone != "" && isPush(in) {
 			continue // a push goes to devices, never to a number
 		}
+		if req.Recipient.WhatsAppUserID != "" && !p.takesUserIDs(in) {
+			continue
+		}
 		if found != nil {
 			return nil, bad("integration", "ambiguous", "the tenant has more than one integration that fits; name one")
 		}
@@ -176,6 +188,12 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 		return nil, bad("integration", "not_found", "the tenant has no integration that fits; make one with POST /v1/integrations")
 	}
 	return found, nil
+}
+
+// takesUserIDs tells whether an integration reaches people by their WhatsApp user id, too.
+func (p *Planner) takesUserIDs(in *peal.Integration) bool {
+	kind, ok := p.Integrations.Kind(in.Kind)
+	return ok && kind.Defaults().UserIDs
 }
 
 func (p *Planner) checkContent(in *peal.Integration, c *api.Content) error {

@@ -160,6 +160,9 @@ func (k *checker) refine(c *api.Content) {
 			k.phone("mentions["+strconv.Itoa(i)+"]", m)
 		}
 	}
+	if c.FallbackTemplate != nil {
+		k.add("fallback_template", "unsupported", "leave it out: this provider has no templates, and no window that closes")
+	}
 	if c.ReplyTo == "" {
 		return
 	}

@@ -54,7 +54,7 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 	case c.Location != nil:
 		k.location("location", c.Location)
 	case c.Template != nil:
-		k.template(c.Template)
+		k.template("template", c.Template)
 	case c.Interactive != nil:
 		k.interactive(c.Interactive)
 	case c.Reaction != nil:
@@ -178,6 +178,13 @@ func (k *checker) messageID(path, id string) {
 func (k *checker) refine(c *api.Content) {
 	if len(c.Mentions) > 0 {
 		k.add("mentions", "unsupported", "leave it out: the WhatsApp Cloud API has no mentions")
+	}
+	if t := c.FallbackTemplate; t != nil {
+		if c.Template != nil {
+			k.add("fallback_template", "unsupported", "leave it out: a template needs no fallback, it goes whether the window is open or closed")
+		} else {
+			k.template("fallback_template", t)
+		}
 	}
 	switch {
 	case c.ReplyTo == "":

@@ -68,6 +68,8 @@ func (Kind) Defaults() provider.Defaults {
 		Limit:          peal.Limit{Rate: 80, Period: time.Second, Burst: 8},
 		RecipientLimit: peal.Limit{Rate: 1, Period: 6 * time.Second, Burst: 45},
 		OnUnknown:      peal.Reconcile,
+		UserIDs:        true,
+		Window:         true,
 	}
 }
 

@@ -108,9 +108,13 @@ func word(s string) string {
 
 // get asks for something of the number.
 func (c *client) get(ctx context.Context, edge string, query url.Values, into any, said func() *graphError) error {
+	return c.getPath(ctx, c.path(edge), query, into, said)
+}
+
+func (c *client) getPath(ctx context.Context, path string, query url.Values, into any, said func() *graphError) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return c.ask(ctx, c.request(http.MethodGet, c.path(edge), query), into, said)
+	return c.ask(ctx, c.request(http.MethodGet, path, query), into, said)
 }
 
 // ask makes a call that sends no message.

@@ -2,6 +2,7 @@ package whatsappcloud
 
 import (
 	"peal/api"
+	"peal/internal/peal"
 	"peal/internal/provider"
 )
 
@@ -11,7 +12,11 @@ func payload(m *provider.Message) []byte {
 	w.open('{')
 	w.field("messaging_product", "whatsapp")
 	w.field("recipient_type", "individual")
-	w.field("to", m.To)
+	if peal.IsWhatsAppUserID(m.To) {
+		w.field("recipient", m.To)
+	} else {
+		w.field("to", m.To)
+	}
 	c := &m.Content
 	if c.ReplyTo != "" && c.Reaction == nil {
 		w.object("context", func() { w.field("message_id", c.ReplyTo) })

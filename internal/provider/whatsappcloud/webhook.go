@@ -77,8 +77,11 @@ type hook struct {
 
 // value is what changed. Which of the fields are there depends on the field.
 type value struct {
-	Statuses []status `json:"statuses"` // of messages
-	Ban      struct {
+	Statuses    []status          `json:"statuses"` // of messages
+	Messages    []json.RawMessage `json:"messages"`
+	Contacts    []person          `json:"contacts"`
+	Preferences []preference      `json:"user_preferences"` // of user_preferences
+	Ban         struct {
 		State banState `json:"waba_ban_state"`
 	} `json:"ban_info"` // of account_update
 	Event string `json:"event"` // of what changed its state
@@ -107,11 +110,13 @@ type status struct {
 	Status   string       `json:"status"`
 	At       number       `json:"timestamp"`
 	Callback string       `json:"biz_opaque_callback_data"`
+	To       string       `json:"recipient_id"`
+	ToUserID string       `json:"recipient_user_id"`
 	Errors   []graphError `json:"errors"`
 }
 
-// ParseWebhook reads a webhook: entries of changes of statuses, in any number. Inbound messages, templates' and numbers'
-// news, and what comes new are no facts.
+// ParseWebhook reads a webhook: entries of changes, of statuses, inbound messages and preferences, in any number. Templates'
+// and numbers' news, and what comes new are no facts.
 func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 	var h hook
 	if !decode(body, &h) {
@@ -125,6 +130,13 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 			case "messages":
 				for k := range c.Value.Statuses {
 					p.status(&c.Value.Statuses[k])
+				}
+				for _, raw := range c.Value.Messages {
+					p.message(raw, c.Value.Contacts)
+				}
+			case "user_preferences":
+				for k := range c.Value.Preferences {
+					p.preference(&c.Value.Preferences[k])
 				}
 			case "account_update":
 				p.ban(string(c.Value.Ban.State))
@@ -162,6 +174,9 @@ func (p *parser) status(s *status) {
 	}
 	if seen == peal.Failed {
 		p.failed(&e, s.Errors)
+	}
+	if e.Code == codeStopped {
+		p.stopped(s)
 	}
 	if e.MessageID != "" || e.DeliveryID != "" {
 		p.facts = append(p.facts, provider.Fact{Evidence: &e})

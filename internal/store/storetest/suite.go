@@ -90,7 +90,7 @@ type Register interface {
 	RevokeKey(ctx context.Context, tenantID, id string) error
 	PutUser(ctx context.Context, tenantID string, u peal.User) error
 	User(ctx context.Context, tenantID, id string) (peal.User, error)
-	UserPhone(ctx context.Context, tenantID, id string) (string, error)
+	UserPhone(ctx context.Context, tenantID, id string) (phone, whatsappUserID string, err error)
 	DeleteUser(ctx context.Context, tenantID, id string) error
 	Integrations(ctx context.Context) ([]peal.SealedIntegration, error)
 	CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error
@@ -120,6 +120,7 @@ type Store interface {
 	Log
 	Register
 	Devices
+	Contacts
 	Keeper
 	Leases
 	Auditor
@@ -148,7 +149,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
-		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
+		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"contacts", contactCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
