@@ -310,6 +310,11 @@ func (c *Catalogue) workOff(ctx context.Context) {
 	}
 }
 
+// wakeAgain is when a second job follows the one that goes at once. While a delivery is just being put aside its old job has
+// the place of the first; and the schedule by which it would be looked at again hours later must not stand in the way of a
+// retry.
+const wakeAgain = 2 * time.Second
+
 func (c *Catalogue) wakeNow(ctx context.Context, id string) error {
 	n := 0
 	err := c.cfg.Records.WakeTemplates(ctx, id, func(k peal.TemplateKey) bool {
@@ -318,6 +323,11 @@ func (c *Catalogue) wakeNow(ctx context.Context, id string) error {
 	}, func(jobs []pipeline.Job) {
 		n += len(jobs)
 		c.cfg.Jobs.Publish(jobs)
+		again := slices.Clone(jobs)
+		for i := range again {
+			again[i].Due, again[i].Anew = c.cfg.Now().Add(wakeAgain), true
+		}
+		c.cfg.Jobs.Publish(again)
 	})
 	if n > 0 {
 		c.cfg.Log.Info("deliveries that waited for a template go on", "integration_id", id, "deliveries", n)

@@ -61,6 +61,7 @@ type Job struct {
 	DeliveryID    string
 	Priority      peal.Priority
 	Due           time.Time // zero or past: now
+	Anew          bool      // of one that is due later: it takes the place of the schedule that stands, if one does
 }
 
 // Submission is what accept hands to the records: a notification with its planned deliveries.

@@ -141,7 +141,7 @@ func TestTemplatesAreChecked(t *testing.T) {
 func TestAPausedTemplateStopsItsOwn(t *testing.T) {
 	t.Parallel()
 	w := silent(t)
-	c := w.cloud(t, withTemplates(0))
+	c := w.cloud(t, withTemplates(0), func(s *api.Settings) { s.RecipientLimit = &api.RecipientLimit{} })
 	c.synced(t, w, 4)
 	put := func(status, reason string) {
 		t.Helper()
