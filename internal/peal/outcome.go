@@ -71,6 +71,8 @@ type Attempt struct {
 	Priority      Priority // the lane that a retry waits in
 	Outcome       Outcome
 	At            time.Time
+	Waited        time.Duration // since it might have been made
+	WaitedFor     WaitFor
 
 	// What send has decided by the outcome and the integration's policy:
 	Next  Status    // Sent, Queued, Failed, Uncertain; or Skipped, of no call, when there was nobody to call for

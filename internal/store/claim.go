@@ -18,7 +18,7 @@ const (
 		AND (due_at IS NULL OR due_at <= ?2) AND (expires_at IS NULL OR expires_at > ?2)
 		RETURNING delivery_id, recipient, user_id, payload, priority, attempts, round, created_at,
 		CASE WHEN due_at IS NOT NULL OR attempts > 1 THEN (SELECT n.send_at FROM notifications n
-			WHERE n.tenant_id = communications_log.tenant_id AND n.notification_id = communications_log.notification_id) END, expires_at`
+			WHERE n.tenant_id = communications_log.tenant_id AND n.notification_id = communications_log.notification_id) END, expires_at, due_at, error_code`
 	sqlReadForSend = `SELECT ` + deliveryColumns + ` FROM communications_log
 		WHERE tenant_id = ? AND delivery_id IN (SELECT value FROM json_each(?)) AND integration_id = ?`
 )
@@ -53,7 +53,7 @@ func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now ti
 	c.Ready, err = collect(rows, err, func(row scanner, d *peal.Delivery) error {
 		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = in.TenantID, in.ID, in.Channel, status, now
 		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
-			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt})
+			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt}, at{&d.DueAt}, opt[string]{&d.ErrorCode})
 	})
 	if err != nil || len(c.Ready) == len(ids) {
 		return c, err

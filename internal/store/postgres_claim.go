@@ -34,7 +34,7 @@ const (
 		WHERE ` + pgThese + ` AND l.status = 'queued' AND (l.due_at IS NULL OR l.due_at <= $8) AND (l.expires_at IS NULL OR l.expires_at > $8)
 		RETURNING u.n, l.delivery_id, l.recipient, l.user_id, l.payload, l.priority, l.attempts, l.round, l.created_at,
 		CASE WHEN l.due_at IS NOT NULL OR l.attempts > 1 THEN (SELECT n.send_at FROM notifications n
-			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at`
+			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at, l.due_at, l.error_code`
 )
 
 // claimTogether claims for all calls. Those that ask for the same deliveries have their turns, as they would alone.
@@ -68,7 +68,7 @@ func claimRound(t *tx, calls []*claimCall) error {
 	b := &pgx.Batch{}
 	b.Queue(pgClaim, append(wantedArgs(calls, asked), now.UnixMicro())...).Query(scanAll(func(row scanner, d *peal.Delivery) error {
 		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
-			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt})
+			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt}, at{&d.DueAt}, opt[string]{&d.ErrorCode})
 	}, func(n int, d *peal.Delivery) {
 		c := calls[n]
 		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = c.in.TenantID, c.in.ID, c.in.Channel, c.status, now

@@ -34,6 +34,7 @@ type lane struct {
 	suspects   map[string]int  // how often they made claiming panic
 	throttled  int             // waits in a row for 429s
 	quietUntil time.Time       // the end of the last of them
+	rest       span            // the last pause that was sat out
 
 	quiet *quiet // whom alone the provider wants left in peace
 	fates *fates // devices that were found dead a moment ago
@@ -104,6 +105,7 @@ func (l *lane) own(ctx context.Context) {
 		if in.Paused(l.cfg.Now()) {
 			l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(1)
 			l.wait(ctx, in)
+			l.rested(span{in.Pause.Since, l.cfg.Now()})
 			continue
 		}
 		l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(0)

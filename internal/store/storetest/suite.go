@@ -126,6 +126,7 @@ type Store interface {
 	Expander
 	Teller
 	Numbers
+	Explainer
 	Ping(ctx context.Context) error
 }
 
@@ -150,7 +151,7 @@ func Run(t *testing.T, open Open) {
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
-		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()},
+		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"explain", explainCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
