@@ -110,7 +110,7 @@ func (t *teller) accepted() {
 		if kind == "event" {
 			rule, in = "event_key", facts{"event": n.EventType, "event_at": n.EventAt, "times": r.Count}
 		}
-		t.add(r.Last, stageAccept, "replayed: a repeat of the request got the first answer, and nothing more was sent", t.book.rule(rule), in, "")
+		t.add(r.Last, stageAccept, "replayed: the first answer was given again", t.book.rule(rule), in, "")
 	}
 }
 
