@@ -17,6 +17,7 @@ const (
 	docsByHand  = "docs/states.md#by-hand"
 	docsDead    = "docs/states.md#dead-letters"
 	docsPauses  = "docs/states.md#pauses-of-an-integration"
+	docsStuck   = "docs/states.md#sent-without-a-receipt"
 	docsFlow    = "docs/flow.md"
 	docsPushes  = "docs/api.md#pushes"
 )
@@ -70,6 +71,7 @@ func Rules() []Rule {
 		{"reconcile", "what was lost without an answer is looked for in the provider's log", docsLost},
 		{"on_unknown_hold", "on_unknown is hold: nobody is asked, a person decides", docsDoubt},
 		{"on_unknown_reconcile", "on_unknown is reconcile: it is never sent again without evidence", docsDoubt},
+		{"no_receipt", "receipt_timeout is over without a receipt: it was looked up at the provider, which did not help", docsStuck},
 		{"look_up", "what has no receipt is looked up at the provider", docsFlow},
 
 		{"redrive", "a dead letter was queued again, with as many attempts as a new one", docsDead},

@@ -101,13 +101,18 @@ func (t *teller) receipt(e *peal.Event, before peal.Status) {
 
 func (t *teller) reconciled(e *peal.Event) {
 	decision := "found: " + string(e.Status)
+	rule := "reconcile"
 	switch e.Status {
+	case peal.Sent:
+		if e.Code == peal.CodeNoReceipt {
+			decision, rule = "looked up in vain; it stays sent", e.Code
+		}
 	case peal.Queued:
 		decision = "not taken by the provider; back into the queue"
 	case peal.Uncertain:
 		decision = "not found out; it stays uncertain"
 	}
-	t.add(e.At, stageTrack, decision, t.book.rule("reconcile"), facts{"code": e.Code, "occurred_at": e.OccurredAt}, e.Detail)
+	t.add(e.At, stageTrack, decision, t.book.rule(rule), facts{"code": e.Code, "occurred_at": e.OccurredAt}, e.Detail)
 }
 
 // told is about everything else: what a person did, an end, and what this package knows no more of than its name.

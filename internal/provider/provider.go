@@ -116,6 +116,11 @@ type Defaults struct {
 	MayDouble bool
 	// Checks are the times after a send at which it is looked up if no receipt has come. Empty: never.
 	Checks []time.Duration
+	// ReceiptTimeout is how long after a send a receipt should have come: what has none by then is looked up, and an
+	// integration that brings none at all is suspect. 0: of this kind there are no receipts.
+	ReceiptTimeout time.Duration
+	// LookupLimit is of look-ups; the zero value: Limit.
+	LookupLimit peal.Limit
 	// Finds are the times after a call without an answer at which it is looked for in the account's own log of messages.
 	// Empty: never. Its clients are LogReaders.
 	Finds []time.Duration

@@ -236,7 +236,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
-		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: kind.Defaults().Checks, finds: kind.Defaults().Finds,
+		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: provider.ChecksOf(in, kind.Defaults()), finds: kind.Defaults().Finds,
 		push: in.Channel == peal.ChannelPush && l.cfg.Devices != nil,
 	}
 	s.well.writing = make(chan struct{}, 1)
