@@ -42,6 +42,8 @@ type Event struct {
 	Detail     string    `json:"detail,omitempty"`
 	DurationMS int64     `json:"duration_ms,omitempty" doc:"How long the provider's answer took"`
 	OccurredAt time.Time `json:"occurred_at,omitzero" doc:"When it happened, by the provider's word"`
+	WaitedMS   int64     `json:"waited_ms,omitempty" doc:"Of an attempt: how long it had waited since it might have been made"`
+	WaitedFor  string    `json:"waited_for,omitempty" doc:"What for: turn, limit, place, pause, recipient_limit, quiet, …"`
 }
 
 // DeliveryPage is a page of the log, newest first.

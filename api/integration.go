@@ -22,7 +22,8 @@ type Settings struct {
 	BaseURL        string          `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
 	Limit          *Limit          `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
 	RecipientLimit *RecipientLimit `json:"recipient_limit,omitempty" doc:"Sends to each recipient on its own. Who is over it waits, the others go on. Default: the provider's, or none"`
-	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
+	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default as limit; whatsapp_cloud 100 an hour"`
+	ReceiptTimeout string          `json:"receipt_timeout,omitempty" doc:"wasender, whatsapp_cloud: how long after a send a receipt should have come. What has none by then is looked up; an integration that brings none at all is suspect. Default 15m, whatsapp_cloud 10m; 0s: never" example:"10m"`
 	Concurrency    int             `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32, fcm and apns 512, webpush 256"`
 	Timeout        string          `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
 	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`

@@ -19,6 +19,7 @@ type SettingsFlags struct {
 	RecipientRate  string        `name:"recipient-rate" placeholder:"N/PERIOD" help:"Most sends to each recipient on its own, once its burst is used up: 1/6s; 0 for no limit. Who is over it waits, the others go on."`
 	RecipientBurst int           `name:"recipient-burst" placeholder:"COUNT" help:"How many may go to a recipient at once after a quiet time; with --recipient-rate."`
 	LookupRate     string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
+	ReceiptTimeout string        `name:"receipt-timeout" placeholder:"DURATION" help:"wasender, whatsapp_cloud: how long after a send a receipt should have come; what has none by then is looked up. 0s: never."`
 	Concurrency    int           `name:"concurrency" placeholder:"COUNT" help:"Calls in flight at once."`
 	CallTimeout    time.Duration `name:"call-timeout" placeholder:"DURATION" help:"Longest call to the provider."`
 	MaxAttempts    int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
@@ -56,7 +57,7 @@ func (f *CloudFlags) cloud() *api.WhatsAppCloud {
 func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	s = api.Settings{
 		BaseURL: f.BaseURL, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
-		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
+		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown, ReceiptTimeout: f.ReceiptTimeout,
 	}
 	s.Apps, s.WhatsAppCloud = f.App, f.cloud()
 	s.StopWords, s.StartWords, s.RequireOptIn = f.StopWord, f.StartWord, f.RequireOptIn

@@ -72,6 +72,7 @@ type App struct {
 	catalogue *catalogue.Catalogue
 	quotas    *accept.Quotas
 	queues    *accept.Queues
+	replays   *accept.Replays
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 	waker     atomic.Pointer[ledger.Ledger]
@@ -256,15 +257,16 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{
 		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,
 	})
+	a.replays = accept.NewReplays(a.store, a.log)
 	a.queues = accept.NewQueues(accept.QueuesConfig{
 		Waiting: a.stream, Accounts: a.directory, Nodes: accepting, Log: a.log, Now: a.clock.Now,
 	})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
-			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues,
+			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues, Replays: a.replays,
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,

@@ -128,7 +128,7 @@ func (a alone) Run(ctx context.Context) error {
 func (a *App) stagesOf() []stage {
 	all := []stage{a.directory, a.stream, a.catalogue}
 	if a.has(peal.RoleAccept) {
-		all = append(all, a.quotas, a.queues)
+		all = append(all, a.quotas, a.queues, a.replays)
 	}
 	if a.has(peal.RoleSend) {
 		all = append(all, a.send)

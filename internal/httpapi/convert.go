@@ -100,6 +100,7 @@ func eventOf(e *peal.Event) api.Event {
 	out := api.Event{
 		At: e.At.UTC(), Type: string(e.Type), Status: string(e.Status), Attempt: e.Attempt, Outcome: string(e.Class),
 		Code: e.Code, Detail: e.Detail, DurationMS: e.Took.Milliseconds(),
+		WaitedMS: e.Waited.Milliseconds(), WaitedFor: string(e.WaitedFor),
 	}
 	if accept.CanTell(e.OccurredAt) { // it is a provider's word
 		out.OccurredAt = e.OccurredAt.UTC()

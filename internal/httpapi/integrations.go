@@ -169,8 +169,8 @@ func effective(in *peal.Integration) api.Settings {
 	}
 	return api.Settings{
 		BaseURL: in.BaseURL, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
-		RecipientLimit: recipientLimit(in.RecipientLimit),
-		Concurrency:    in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
+		RecipientLimit: recipientLimit(in.RecipientLimit), ReceiptTimeout: receiptTimeout(in),
+		Concurrency: in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
 		Apps: in.Apps, CA: in.CA, WhatsAppCloud: cloudOf(in),
 	}
@@ -183,6 +183,14 @@ func cloudOf(in *peal.Integration) *api.WhatsAppCloud {
 		return nil
 	}
 	return s.WhatsAppCloud
+}
+
+// receiptTimeout is empty for kinds that have no receipts.
+func receiptTimeout(in *peal.Integration) string {
+	if in.ReceiptTimeout == 0 && in.Channel == peal.ChannelPush {
+		return ""
+	}
+	return in.ReceiptTimeout.String()
 }
 
 func recipientLimit(l peal.Limit) *api.RecipientLimit {

@@ -139,6 +139,7 @@ type Config struct {
 	Deliveries   Log
 	DeadLetters  DeadLetters
 	Uncertain    Uncertain
+	Explained    Explained
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
@@ -233,6 +234,7 @@ func New(cfg Config) *Server {
 	s.docs()
 	s.notifications()
 	s.deliveries()
+	s.explanations()
 	s.uncertain()
 	s.deadLetters()
 	s.events()

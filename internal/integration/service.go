@@ -133,6 +133,7 @@ func merge(s, p *api.Settings) {
 	s.Limit = orDefault(p.Limit, s.Limit)
 	s.RecipientLimit = orDefault(p.RecipientLimit, s.RecipientLimit)
 	s.LookupLimit = orDefault(p.LookupLimit, s.LookupLimit)
+	s.ReceiptTimeout = orDefault(p.ReceiptTimeout, s.ReceiptTimeout)
 	s.Concurrency = orDefault(p.Concurrency, s.Concurrency)
 	s.Timeout = orDefault(p.Timeout, s.Timeout)
 	s.MaxAttempts = orDefault(p.MaxAttempts, s.MaxAttempts)

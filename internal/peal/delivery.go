@@ -109,5 +109,7 @@ type Event struct {
 	Code       string
 	Detail     string
 	Took       time.Duration
-	OccurredAt time.Time // by the provider's clock
+	OccurredAt time.Time     // by the provider's clock
+	Waited     time.Duration // of an attempt: since it might have been made
+	WaitedFor  WaitFor
 }

@@ -55,6 +55,7 @@ type Integration struct {
 	Limit          Limit
 	RecipientLimit Limit // of each recipient on its own
 	LookupLimit    Limit
+	ReceiptTimeout time.Duration // after it a sent message without a receipt is looked up; 0: never
 	Concurrency    int
 	Timeout        time.Duration
 	MaxAttempts    int

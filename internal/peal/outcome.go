@@ -59,6 +59,9 @@ const CodeQuiet = "quiet"
 // CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
 const CodeRestored = "restored"
 
+// CodeNoReceipt is the code of a sent delivery of which no receipt has come, though it should have.
+const CodeNoReceipt = "no_receipt"
+
 // CodeClient is the code of what a client reported of its delivery: its app or its browser, not a provider.
 const CodeClient = "client"
 
@@ -72,6 +75,8 @@ type Attempt struct {
 	Ladder        bool     // its delivery may be one of a ladder, which goes by what becomes of it
 	Outcome       Outcome
 	At            time.Time
+	Waited        time.Duration // since it might have been made
+	WaitedFor     WaitFor
 
 	// What send has decided by the outcome and the integration's policy:
 	Next  Status    // Sent, Queued, Failed, Uncertain; or Skipped, of no call, when there was nobody to call for
@@ -91,4 +96,5 @@ type Evidence struct {
 	Code          string    // for Failed; CodeClient of a client's report
 	Reason        string    // the provider's words; of a client's report what was done, such as opened
 	At            time.Time // by the provider's clock; zero when it did not say
+	Keyless       bool      // of a provider whose webhooks name messages by MessageID: there is no key to learn
 }

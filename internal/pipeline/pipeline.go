@@ -142,6 +142,13 @@ type Unkeyed struct {
 	CheckAt    time.Time
 }
 
+// Stuck is a sent delivery of which no receipt has come, and what looking it up came to.
+type Stuck struct {
+	TenantID   string
+	DeliveryID string
+	Detail     string
+}
+
 // Lost is an uncertain delivery that is to be looked for in its account's log. Its call was made between From and To.
 type Lost struct {
 	TenantID      string

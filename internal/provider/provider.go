@@ -121,6 +121,11 @@ type Defaults struct {
 	UserIDs bool
 	// Window says that only a template reaches somebody who has not written in the last 24 hours.
 	Window bool
+	// ReceiptTimeout is how long after a send a receipt should have come: what has none by then is looked up, and an
+	// integration that brings none at all is suspect. 0: of this kind there are no receipts.
+	ReceiptTimeout time.Duration
+	// LookupLimit is of look-ups; the zero value: Limit.
+	LookupLimit peal.Limit
 	// Finds are the times after a call without an answer at which it is looked for in the account's own log of messages.
 	// Empty: never. Its clients are LogReaders.
 	Finds []time.Duration

@@ -20,7 +20,7 @@ const (
 		RETURNING delivery_id, recipient, user_id, payload, priority, attempts, round, created_at,
 		CASE WHEN due_at IS NOT NULL OR attempts > 1 THEN (SELECT n.send_at FROM notifications n
 			WHERE n.tenant_id = communications_log.tenant_id AND n.notification_id = communications_log.notification_id) END, expires_at,
-		rung, unless, rung_at`
+		due_at, error_code, rung, unless, rung_at`
 	sqlReadForSend = `SELECT ` + deliveryColumns + ` FROM communications_log
 		WHERE tenant_id = ? AND delivery_id IN (SELECT value FROM json_each(?)) AND integration_id = ?`
 )
@@ -84,5 +84,5 @@ func claim(t *tx, in *peal.Integration, ids []string, status peal.Status, now ti
 // scanClaimed reads what a claim gives of a row.
 func scanClaimed(row scanner, d *peal.Delivery) error {
 	return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
-		at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt}, rungNumber{&d.Rung}, rungUnless{&d.Rung}, rungAt{&d.Rung})
+		at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt}, at{&d.DueAt}, opt[string]{&d.ErrorCode}, rungNumber{&d.Rung}, rungUnless{&d.Rung}, rungAt{&d.Rung})
 }

@@ -31,7 +31,7 @@ const (
 			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_reason END,
 		dead_at      = CASE WHEN ?6 THEN NULL ELSE dead_at END,
 		due_at       = CASE WHEN ?1 IN ('queued', 'sending') THEN due_at END,
-		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL THEN check_at END
+		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL AND NOT ?11 THEN check_at END
 		WHERE tenant_id = ?9 AND delivery_id = ?10`
 	sqlPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration_id, ref, status) DO UPDATE SET
@@ -251,7 +251,7 @@ func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time
 		flag = peal.FlagReceiptAfterEnd
 	}
 	err := t.exec(sqlApply, string(next), flag, now.UnixMicro(), string(e.Status), occurred.UnixMicro(), flagged,
-		text(e.Code), text(e.Reason), r.tenantID, r.deliveryID)
+		text(e.Code), text(e.Reason), r.tenantID, r.deliveryID, e.Keyless)
 	if err != nil {
 		return fmt.Errorf("write receipt: %w", err)
 	}

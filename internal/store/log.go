@@ -107,18 +107,21 @@ func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delive
 		return nil, nil, notFound(err, "delivery")
 	}
 	events, err := list(ctx, s.reads, func(row scanner, e *peal.Event) error {
-		var took, attempt *int64
+		var took, attempt, waited *int64
 		err := row.Scan(at{&e.At}, &e.Type, opt[peal.Status]{&e.Status}, &attempt, opt[peal.Class]{&e.Class},
-			opt[string]{&e.Code}, opt[string]{&e.Detail}, &took, at{&e.OccurredAt})
+			opt[string]{&e.Code}, opt[string]{&e.Detail}, &took, at{&e.OccurredAt}, &waited, opt[peal.WaitFor]{&e.WaitedFor})
 		if attempt != nil {
 			e.Attempt = int(*attempt)
 		}
 		if took != nil {
 			e.Took = time.Duration(*took) * time.Microsecond
 		}
+		if waited != nil {
+			e.Waited = time.Duration(*waited) * time.Microsecond
+		}
 		e.DeliveryID = id
 		return err
-	}, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at
+	}, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at, waited_us, waited_for
 		FROM delivery_events WHERE delivery_id = ? ORDER BY at DESC, mark DESC LIMIT ?`, id, maxTimeline)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the timeline: %w", err)

@@ -34,7 +34,7 @@ const (
 		RETURNING u.n, l.delivery_id, l.recipient, l.user_id, l.payload, l.priority, l.attempts, l.round, l.created_at,
 		CASE WHEN l.due_at IS NOT NULL OR l.attempts > 1 THEN (SELECT n.send_at FROM notifications n
 			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at,
-		l.rung, l.unless, l.rung_at`
+		l.due_at, l.error_code, l.rung, l.unless, l.rung_at`
 )
 
 // claimTogether claims for all calls. Those that ask for the same deliveries have their turns, as they would alone.

@@ -62,9 +62,9 @@ const (
 			WHEN u.next IN ('sent', 'delivered', 'read') AND u.flag IS NULL AND l.flag IS NULL THEN NULL ELSE l.error_reason END,
 		dead_at      = CASE WHEN u.flag IS NOT NULL THEN NULL ELSE l.dead_at END,
 		due_at       = CASE WHEN u.next IN ('queued', 'sending') THEN l.due_at END,
-		check_at     = CASE WHEN u.next IN ('sent', 'uncertain', 'sending', 'queued') OR l.message_key IS NULL THEN l.check_at END
-		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[])
-		AS u (tenant_id, delivery_id, next, seen, at, flag, code, reason)
+		check_at     = CASE WHEN u.next IN ('sent', 'uncertain', 'sending', 'queued') OR l.message_key IS NULL AND NOT u.keyless THEN l.check_at END
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $12::boolean[])
+		AS u (tenant_id, delivery_id, next, seen, at, flag, code, reason, keyless)
 		WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $10 AND $11`
 )
 
@@ -247,6 +247,7 @@ func queueApply(b *pgx.Batch, round []*folding, rows map[rowID]foundRow, now tim
 	b.Queue(pgApply, now.UnixMicro(), column(moves, func(m move) string { return m.tenantID }), ids,
 		column(moves, func(m move) string { return string(m.next) }), column(moves, func(m move) string { return string(m.Status) }),
 		column(moves, func(m move) int64 { return m.occurred.UnixMicro() }), column(moves, func(m move) *string { return optText(m.flag) }),
-		column(moves, func(m move) *string { return optText(m.Code) }), column(moves, func(m move) *string { return optText(m.Reason) }), from, to)
+		column(moves, func(m move) *string { return optText(m.Code) }), column(moves, func(m move) *string { return optText(m.Reason) }), from, to,
+		column(moves, func(m move) bool { return m.Keyless }))
 	return events
 }

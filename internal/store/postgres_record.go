@@ -48,9 +48,9 @@ const (
 	pgRecordSkipped = `UPDATE communications_log l SET status = 'skipped', in_flight = NULL, error_code = u.code, error_reason = u.reason,
 		attempts = LEAST(l.attempts, u.used), ended_at = u.at, updated_at = u.at, due_at = NULL, put_back = NULL` + pgAttempts + pgOpen
 	//nolint:unqueryvet // the arrays are the columns
-	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
-		$9::text[], $10::bigint[], $11::bigint[]) ON CONFLICT DO NOTHING`
+	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at,
+		waited_us, waited_for) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+		$9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[]) ON CONFLICT DO NOTHING`
 	pgParkedOf = `SELECT u.n FROM unnest($1::int[], $2::text[], $3::text[]) AS u (n, integration_id, ref)
 		WHERE EXISTS (SELECT 1 FROM unmatched m WHERE m.integration_id = u.integration_id AND m.ref = u.ref)`
 )
@@ -187,7 +187,9 @@ func queueEvents(b *pgx.Batch, es []peal.Event) {
 		column(es, func(e peal.Event) *string { return optText(e.Code) }),
 		column(es, func(e peal.Event) *string { return optText(e.Detail) }),
 		positive(func(e peal.Event) int64 { return e.Took.Microseconds() }),
-		column(es, func(e peal.Event) *int64 { return optMicros(e.OccurredAt) }))
+		column(es, func(e peal.Event) *int64 { return optMicros(e.OccurredAt) }),
+		positive(func(e peal.Event) int64 { return e.Waited.Microseconds() }),
+		column(es, func(e peal.Event) *string { return optText(e.WaitedFor) }))
 }
 
 // queueParkedOf asks which of the sent ones have evidence parked under the provider's id.

@@ -46,7 +46,7 @@ const (
 		attempts = CASE WHEN attempts < ?3 THEN attempts ELSE ?3 END, ended_at = ?4, updated_at = ?4, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
-		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		took_us, occurred_at, waited_us, waited_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 )
 
 // Record writes what attempts came to, with their place in the timeline. It tells which deliveries were moved further at
@@ -156,22 +156,25 @@ func attemptEvent(a *peal.Attempt) peal.Event {
 	}
 	return peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,
-		Code: o.Code, Detail: o.Reason, Took: o.Took,
+		Code: o.Code, Detail: o.Reason, Took: o.Took, Waited: a.Waited, WaitedFor: a.WaitedFor,
 	}
 }
 
 // putEvent adds a fact to the timeline. Receipts stand once per status, and those of clients once per what was done;
 // anything else once per instant.
 func putEvent(t *tx, e *peal.Event) error {
-	var attempt, took any
+	var attempt, took, waited any
 	if e.Attempt > 0 {
 		attempt = e.Attempt
 	}
 	if e.Took > 0 {
 		took = e.Took.Microseconds()
 	}
+	if e.Waited > 0 {
+		waited = e.Waited.Microseconds()
+	}
 	err := t.exec(sqlPutEvent, e.DeliveryID, markOf(e), e.At.UnixMicro(), string(e.Type), text(string(e.Status)), attempt,
-		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt))
+		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt), waited, text(string(e.WaitedFor)))
 	if err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}

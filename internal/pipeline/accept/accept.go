@@ -52,10 +52,11 @@ type Config struct {
 	Planner Planner
 	Records Records
 	Jobs    Jobs
-	Quotas  *Quotas // nil: no limits
-	Recall  Recall  // asked for repeats of those that are refused now; nil: they are refused like others
-	Queues  *Queues // nil: no estimates
-	Expand  func()  // told when a notification to an audience was accepted; nil: nobody
+	Quotas  *Quotas  // nil: no limits
+	Recall  Recall   // asked for repeats of those that are refused now; nil: they are refused like others
+	Queues  *Queues  // nil: no estimates
+	Replays *Replays // nil: nobody remembers repeats
+	Expand  func()   // told when a notification to an audience was accepted; nil: nobody
 	Metrics *metrics.Metrics
 	Log     *slog.Logger     // default: none
 	Now     func() time.Time // default time.Now
@@ -162,6 +163,7 @@ func (s *Stage) result(sub *pipeline.Submission, v *pipeline.Verdict) Result {
 	}
 	if v.Replayed {
 		s.cfg.Metrics.Replayed.Inc()
+		s.cfg.Replays.note(sub.Notification.TenantID, sub.Key, v.Answer, sub.Notification.CreatedAt)
 	}
 	return Result{Answer: v.Answer, Replayed: v.Replayed}
 }

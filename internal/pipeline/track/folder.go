@@ -241,6 +241,7 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 	for _, fact := range facts {
 		if e := fact.Evidence; e != nil {
 			e.TenantID, e.IntegrationID = in.TenantID, in.ID
+			e.Keyless = len(kind.Defaults().Checks) == 0
 			o.evidence = append(o.evidence, *e)
 		}
 		if h := fact.Session; h != nil {

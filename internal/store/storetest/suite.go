@@ -36,6 +36,7 @@ type Tracker interface {
 	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
 	DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error)
 	SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error
+	NoteStuck(ctx context.Context, rows []pipeline.Stuck) error
 	Parked(ctx context.Context, integrationID string) (int, error)
 	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
 	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
@@ -128,6 +129,7 @@ type Store interface {
 	Teller
 	Numbers
 	OnDue(f func([]pipeline.Job))
+	Explainer
 	Ping(ctx context.Context) error
 }
 
@@ -153,6 +155,7 @@ func Run(t *testing.T, open Open) {
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
+		{"explain", explainCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
