@@ -83,7 +83,7 @@ func webhooks() map[string]webhook {
 		"reinstated": {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}`), []provider.Fact{session(provider.Health{OK: true, State: "reinstated"})}},
 		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), nil},
 
-		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), nil},
+		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), []provider.Fact{{Template: &peal.TemplateState{}}}},
 		"unknown field": {change("flows", `[]`), nil},
 		"odd shapes":    {`{"entry":[7,{"changes":{}},{"changes":[null,{"field":1,"value":"x"},{"field":"messages","value":[]},{"field":"messages","value":{"statuses":{}}}]}]}`, nil},
 		"empty":         {`{}`, nil},
@@ -272,10 +272,16 @@ func checkFact(t *testing.T, f provider.Fact) {
 		checkHeard(t, f)
 		return
 	}
-	if (f.Evidence == nil) == (f.Session == nil) {
+	sorts := 0
+	for _, is := range []bool{f.Evidence != nil, f.Session != nil, f.Template != nil} {
+		if is {
+			sorts++
+		}
+	}
+	if sorts != 1 {
 		t.Fatal("a fact is of one sort")
 	}
-	if f.Session != nil {
+	if f.Evidence == nil {
 		return
 	}
 	e := f.Evidence

@@ -126,6 +126,7 @@ type Store interface {
 	Leases
 	Auditor
 	Expander
+	Catalogues
 	Teller
 	Numbers
 	OnDue(f func([]pipeline.Job))
@@ -155,7 +156,7 @@ func Run(t *testing.T, open Open) {
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
-		{"explain", explainCases()},
+		{"explain", explainCases()}, {"templates", templateCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
