@@ -110,7 +110,7 @@ func TestStatementsUseTheIndexes(t *testing.T) {
 	small := []string{"tenants", "nodes", "leases", "integrations", "json_each", "CONSTANT", "bounded", "both_tables", "placed", "catalogues"}
 	wanted := []string{"log_in_flight", "log_dead", "unmatched_parked", "idempotency_age", "expansions_open"}
 	intended := map[string]string{
-		"UPDATE communications_log SET status = ?1, attempts":                                                        "log_delivery",
+		"UPDATE communications_log SET status = CASE WHEN rung IS":                                                   "log_delivery",
 		"status = CASE WHEN in_flight = 1 THEN 'sent'":                                                               "log_delivery",
 		"AND message_key = ? ORDER BY delivery_id || '' DESC LIMIT 1":                                                "log_key",
 		"AND message_id = ? AND integration_id = ? ORDER BY delivery_id || '' DESC LIMIT 1":                          "log_message",
