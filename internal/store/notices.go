@@ -354,7 +354,9 @@ func parsePosition(p string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(p, 36, 64)
 	if err != nil || n < 0 {
-		return 0, peal.Errorf(peal.Invalid, "%q is no position in the event log; take the one that came with an event", p)
+		return 0, &peal.Error{Kind: peal.Invalid, Fields: []peal.Field{{
+			Path: "after", Code: "invalid", Message: strconv.Quote(p) + " is no place in the event log; take the one that came with an event",
+		}}}
 	}
 	return n, nil
 }
