@@ -227,12 +227,12 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	}
 	a.catalogue = catalogue.New(templates)
 	a.send = send.New(send.Config{
-		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
+		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, People: a.store, Queues: a.stream, Env: a.env(),
 		Templates: a.catalogue, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, People: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Integrations: a.directory, Records: a.store, People: a.store, Jobs: a.stream, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
 		Templates: a.catalogue, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
@@ -246,7 +246,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Own: a.call, Records: a.store, Events: a.store, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
 	})
 	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
-	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue}
+	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue, People: a.store}
 	a.expander = route.NewExpander(route.ExpanderConfig{
 		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,

@@ -39,6 +39,7 @@ type Folder struct {
 	Integrations Integrations
 	Records      Records
 	People       People // nil: what people write is not kept
+	Jobs         Jobs   // nil: nothing is queued again
 	Callbacks    Callbacks
 	Held         Held // nil: nothing is held
 	Sealer       Sealer
@@ -58,6 +59,7 @@ type opened struct {
 	callback pipeline.Callback
 	evidence []peal.Evidence
 	heard    []peal.Heard
+	again    bool // some of it came too early, and is to come again
 	sessions []session
 	news     []news
 	err      error // why it could not be understood
@@ -122,12 +124,19 @@ func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 	all := make([]opened, len(batch))
 	var evidence []peal.Evidence
 	var heard []peal.Heard
+	var failed error
 	for i, m := range batch {
 		all[i] = f.open(m)
+		if err := f.fallBack(&all[i]); err != nil {
+			failed = err
+		}
 		evidence = append(evidence, all[i].evidence...)
 		heard = append(heard, all[i].heard...)
 	}
-	if err := f.keep(evidence, heard); err != nil {
+	if failed == nil {
+		failed = f.keep(evidence, heard)
+	}
+	if err := failed; err != nil {
 		f.Log.Warn("webhooks not folded together; going one by one", "webhooks", len(batch), "error", err)
 		for i := range all {
 			f.foldOne(ctx, &all[i])
@@ -141,7 +150,10 @@ func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 
 func (f *Folder) foldOne(ctx context.Context, o *opened) {
 	for try := 1; ctx.Err() == nil; {
-		err := f.keep(o.evidence, o.heard)
+		err := f.fallBack(o)
+		if err == nil {
+			err = f.keep(o.evidence, o.heard)
+		}
 		if err == nil {
 			f.finish(ctx, o)
 			return
@@ -284,6 +296,10 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			f.giveBack(o.message)
 			return
 		}
+	}
+	if o.again && o.err == nil {
+		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
+		return
 	}
 	if err := o.message.Ack(); err != nil {
 		f.Log.Debug("webhook not acknowledged; it comes again and changes nothing", "error", err)

@@ -203,6 +203,7 @@ func (p *parser) failed(e *peal.Evidence, all []graphError) {
 		p.facts = append(p.facts, provider.Fact{Template: &peal.TemplateState{}})
 	}
 	m := first.meaning(http.StatusBadRequest)
+	e.WindowClosed = m.closed
 	if m.class != peal.ClassPermanent && e.MessageID != "" {
 		e.DeliveryID = ""
 	}

@@ -54,6 +54,7 @@ func webhooks() map[string]webhook {
 		return peal.Evidence{MessageID: "w", Status: peal.Failed, Code: code, Reason: "D"}
 	}
 	ours := func(code string) peal.Evidence { e := no(code); e.DeliveryID = deliveryID; return e }
+	shut := func(e peal.Evidence) peal.Evidence { e.WindowClosed = true; return e }
 	session := func(h provider.Health) provider.Fact { return provider.Fact{Session: &h} }
 	return map[string]webhook{
 		"as documented": {statuses(`{"id":"w","status":"delivered","timestamp":"1750857384","recipient_id":"16505551234","biz_opaque_callback_data":"` + deliveryID + `"}`),
@@ -72,7 +73,7 @@ func webhooks() map[string]webhook {
 			seen(peal.Evidence{MessageID: "a", Status: peal.Sent}, peal.Evidence{MessageID: "b", Status: peal.Sent}, peal.Evidence{MessageID: "c", Status: peal.Sent}, peal.Evidence{MessageID: "d", Status: peal.Sent})},
 
 		"failed for good":           {statuses(failed("131026")), seen(ours("131026"))},
-		"failed, code as text":      {statuses(failed(`"131047"`)), seen(ours("131047"))},
+		"failed, code as text":      {statuses(failed(`"131047"`)), seen(shut(ours("131047")))},
 		"failed with what we retry": {statuses(failed("131016")), seen(no("131016"))},
 		"failed for the pair limit": {statuses(failed("131056")), seen(no("131056"))},
 		"failed for the account":    {statuses(failed("131042") + "," + failed("131042")), []provider.Fact{session(provider.Health{State: "failing with code 131042", Reason: "D"}), seen(no("131042"))[0], seen(no("131042"))[0]}},
