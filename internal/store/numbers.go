@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) Number(ctx context.Context, integrationID string) (n peal.Number
 }
 
 // PutNumber lays news over what is known of an integration's sending number, unless they are older. It gives the state
-// before and after.
+// before and after, and tells the tenant of what is new.
 func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, news peal.NumberState) (before, after peal.NumberState, err error) {
 	type both struct{ before, after peal.NumberState }
 	b, err := wrote(ctx, s, func(t *tx) (b both, err error) {
@@ -50,6 +51,15 @@ func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, n
 		if err != nil {
 			return b, err
 		}
+		if !b.before.At.IsZero() && !b.before.Same(b.after) {
+			n, err := numberNotice(tenantID, integrationID, &b.after)
+			if err != nil {
+				return b, err
+			}
+			if err := t.tell(n); err != nil {
+				return b, err
+			}
+		}
 		return b, t.exec(`INSERT INTO numbers (integration_id, tenant_id, state, at) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (integration_id) DO UPDATE SET state = excluded.state, at = excluded.at`,
 			integrationID, tenantID, string(state), b.after.At.UnixMicro())
@@ -58,6 +68,18 @@ func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, n
 		return before, after, fmt.Errorf("write the number's state: %w", err)
 	}
 	return b.before, b.after, nil
+}
+
+// numberNotice tells of a number's state.
+func numberNotice(tenantID, integrationID string, s *peal.NumberState) (*peal.Notice, error) {
+	e := api.NumberEvent{
+		IntegrationID: integrationID, NumberID: s.ID, Status: s.Status, Quality: s.Quality, MessagingLimit: s.Tier, Throughput: s.Level, Reason: s.Alert,
+	}
+	if s.Phone != "" {
+		e.Number = "+" + s.Phone
+	}
+	data, err := json.Marshal(&e)
+	return &peal.Notice{TenantID: tenantID, Type: peal.NoticeNumberUpdated, Subject: integrationID, Data: data}, err
 }
 
 const (

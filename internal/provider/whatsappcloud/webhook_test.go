@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,9 +82,9 @@ func webhooks() map[string]webhook {
 
 		"disabled":   {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE"}}`), []provider.Fact{session(provider.Health{State: "disabled", Reason: "Meta has disabled the account"})}},
 		"reinstated": {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}`), []provider.Fact{session(provider.Health{OK: true, State: "reinstated"})}},
-		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), nil},
+		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), []provider.Fact{{Number: &peal.NumberState{Alert: "DISABLED_UPDATE"}}}},
 
-		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), nil},
+		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), []provider.Fact{{Template: &peal.TemplateState{Status: "approved"}}}},
 		"unknown field": {change("flows", `[]`), nil},
 		"odd shapes":    {`{"entry":[7,{"changes":{}},{"changes":[null,{"field":1,"value":"x"},{"field":"messages","value":[]},{"field":"messages","value":{"statuses":{}}}]}]}`, nil},
 		"empty":         {`{}`, nil},
@@ -272,10 +273,13 @@ func checkFact(t *testing.T, f provider.Fact) {
 		checkHeard(t, f)
 		return
 	}
-	if (f.Evidence == nil) == (f.Session == nil) {
+	if sorts := []bool{f.Evidence != nil, f.Session != nil, f.Template != nil, f.Number != nil}; len(slices.DeleteFunc(sorts, func(b bool) bool { return !b })) != 1 {
 		t.Fatal("a fact is of one sort")
 	}
-	if f.Session != nil {
+	if n := f.Number; n != nil && (n.Limit < peal.NoLimit || n.Throughput < 0 || len(n.Alert) > 1200 || len(n.Tier) > 40) {
+		t.Fatalf("%+v", n)
+	}
+	if f.Evidence == nil {
 		return
 	}
 	e := f.Evidence
