@@ -347,11 +347,13 @@ func cutNotices(t *tx, tenant string, before int64) (int64, error) {
 
 func positionOf(seq int64) string { return strconv.FormatInt(seq, 36) }
 
-// noticeID is made of what the log has of an event, so it is the same whenever that is read. No other installation gives it, for
-// whoever passes over what it has seen must not take a new server's events for an old one's.
+const noticePrefix = "evt_"
+
+// noticeID is made of what the log has of an event, so it is the same whenever that is read; its place comes first. No other
+// installation gives it, for whoever passes over what it has seen must not take a new server's events for an old one's.
 func noticeID(n *peal.Notice, seq int64) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d", n.TenantID, n.Subject, n.Type, n.At.UnixMicro(), seq))
-	return "evt_" + hex.EncodeToString(sum[:16])
+	return noticePrefix + positionOf(seq) + "_" + hex.EncodeToString(sum[:12])
 }
 
 func parsePosition(p string) (int64, error) {

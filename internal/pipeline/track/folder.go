@@ -47,6 +47,7 @@ type Folder struct {
 	Log          *slog.Logger
 	Now          func() time.Time
 	Templates    Templates // nil: no template is known
+	Numbers      Numbers   // nil: nothing is kept of them
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
 
@@ -62,6 +63,7 @@ type opened struct {
 	again    bool // some of it came too early, and is to come again
 	sessions []session
 	news     []news
+	numbers  []numberNews
 	err      error // why it could not be understood
 }
 
@@ -236,7 +238,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		return o
 	}
 	if o.err = f.guard("parsing", func() error { return f.parse(in, &o) }); o.err != nil {
-		o.evidence, o.heard, o.sessions, o.news = nil, nil, nil, nil // half of it is none of it
+		o.evidence, o.heard, o.sessions, o.news, o.numbers = nil, nil, nil, nil, nil // half of it is none of it
 	}
 	return o
 }
@@ -259,6 +261,9 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 		if h := fact.Session; h != nil {
 			o.sessions = append(o.sessions, session{in, h.OK, h.State})
 		}
+		if n := fact.Number; n != nil {
+			o.numbers = append(o.numbers, numberNews{in, n})
+		}
 		if t := fact.Template; t != nil {
 			o.news = append(o.news, news{in, t})
 		}
@@ -277,7 +282,7 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			o.err = err
 		}
 	}
-	if !f.heard(ctx, o) {
+	if !f.heard(ctx, o) || !f.numbered(ctx, o) {
 		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,7 +83,7 @@ func webhooks() map[string]webhook {
 
 		"disabled":   {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE"}}`), []provider.Fact{session(provider.Health{State: "disabled", Reason: "Meta has disabled the account"})}},
 		"reinstated": {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}`), []provider.Fact{session(provider.Health{OK: true, State: "reinstated"})}},
-		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), nil},
+		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), []provider.Fact{{Number: &peal.NumberState{Alert: "DISABLED_UPDATE"}}}},
 
 		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), []provider.Fact{{Template: &peal.TemplateState{}}}},
 		"unknown field": {change("flows", `[]`), nil},
@@ -273,14 +274,11 @@ func checkFact(t *testing.T, f provider.Fact) {
 		checkHeard(t, f)
 		return
 	}
-	sorts := 0
-	for _, is := range []bool{f.Evidence != nil, f.Session != nil, f.Template != nil} {
-		if is {
-			sorts++
-		}
-	}
-	if sorts != 1 {
+	if sorts := []bool{f.Evidence != nil, f.Session != nil, f.Template != nil, f.Number != nil}; len(slices.DeleteFunc(sorts, func(b bool) bool { return !b })) != 1 {
 		t.Fatal("a fact is of one sort")
+	}
+	if n := f.Number; n != nil && (n.Limit < peal.NoLimit || n.Throughput < 0 || len(n.Alert) > 1200 || len(n.Tier) > 40) {
+		t.Fatalf("%+v", n)
 	}
 	if f.Evidence == nil {
 		return
