@@ -35,6 +35,12 @@ type Metrics struct {
 	Unreadable prometheus.Counter
 	Mended     prometheus.Counter // rows without a job that the ledger gave one
 
+	EndpointCalls     *prometheus.CounterVec // outcome
+	EndpointsDisabled *prometheus.CounterVec // code
+	EndpointsWaiting  prometheus.Gauge
+	EndpointsLag      prometheus.Gauge // seconds
+	EndpointsLost     prometheus.Counter
+
 	clockOff atomic.Pointer[func() time.Duration]
 
 	Differences *prometheus.GaugeVec // kind: what the audit knows of that does not agree
@@ -133,6 +139,12 @@ func New() *Metrics {
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "peal_clock_off_seconds", Help: "How far the wall clock is ahead of the clock that Peal goes by.",
 	}, m.clock))
+
+	m.EndpointCalls = counter("peal_endpoint_calls_total", "Calls of tenants' endpoints (outbound webhooks), by outcome.", "outcome")
+	m.EndpointsDisabled = counter("peal_endpoints_disabled_total", "Endpoints that Peal has disabled, by code.", "code")
+	m.EndpointsWaiting = gauge("peal_endpoint_waiting", "Events that wait for another call of an endpoint, or behind one that does, on this node.").WithLabelValues()
+	m.EndpointsLag = gauge("peal_endpoint_lag_seconds", "Age of the oldest event that an endpoint of this node is yet to be told for the first time.").WithLabelValues()
+	m.EndpointsLost = counter("peal_endpoint_lost_total", "Times that an endpoint was behind for so long that the event log had let go of events.").WithLabelValues()
 
 	m.Differences = gauge("peal_audit_differences", "Records that do not agree, by kind; it must be zero.", "kind")
 	m.LastAudit = gauge("peal_audit_last_run_timestamp_seconds", "When the audit of the recent past was last done.").WithLabelValues()

@@ -27,6 +27,7 @@ func (r *Refused) Error() string {
 // Guard decides which addresses may be dialed: public ones, and those inside the operator's allow-list.
 type Guard struct {
 	allow []netip.Prefix
+	only  bool // public ones are refused, too
 }
 
 // New makes a guard. The allow-list opens addresses that would be refused, such as 127.0.0.0/8 for an emulator on
@@ -50,7 +51,7 @@ func (g *Guard) Check(addr netip.Addr) error {
 			return nil
 		}
 	}
-	if public(plain) {
+	if !g.only && public(plain) {
 		return nil
 	}
 	return &Refused{Addr: addr}

@@ -91,14 +91,19 @@ func (s *Store) forgetExpansions(ctx context.Context, before time.Time) error {
 
 // eachTenant calls f for every tenant that has rows in a table.
 func (s *Store) eachTenant(ctx context.Context, table string, f func(tenant string) error) error {
-	for tenant := ""; ; {
-		err := one(ctx, s.reads, scanInto[string], &tenant, `SELECT tenant_id FROM `+table+` WHERE tenant_id > ?
-			ORDER BY tenant_id LIMIT 1`, tenant)
+	return s.eachOf(ctx, table, "tenant_id", f)
+}
+
+// eachOf calls f for every value of a column that an index begins with.
+func (s *Store) eachOf(ctx context.Context, table, column string, f func(value string) error) error {
+	for value := ""; ; {
+		err := one(ctx, s.reads, scanInto[string], &value, `SELECT `+column+` FROM `+table+` WHERE `+column+` > ?
+			ORDER BY `+column+` LIMIT 1`, value)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err == nil {
-			err = f(tenant)
+			err = f(value)
 		}
 		if err != nil {
 			return err
