@@ -89,7 +89,7 @@ type EndpointAttempt struct {
 	TookMS    float64    `json:"took_ms"`
 	OK        bool       `json:"ok"`
 	Status    int        `json:"status,omitempty" doc:"Of HTTP; absent when there was no answer"`
-	Code      string     `json:"code,omitempty" doc:"http_<status>, timeout, dns, tls, connect, address_refused or no_answer"`
+	Code      string     `json:"code,omitempty" doc:"http_<status>, timeout, dns, tls, connect, address_refused, no_answer, or lost: the event log had let go of events before they could be told"`
 	Error     string     `json:"error,omitempty"`
 	NextTryAt *time.Time `json:"next_try_at,omitempty" doc:"Absent after a success, and when it is not tried again"`
 }

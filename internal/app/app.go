@@ -20,6 +20,7 @@ import (
 	"peal/internal/lease"
 	"peal/internal/metrics"
 	"peal/internal/netguard"
+	"peal/internal/outbound"
 	"peal/internal/peal"
 	"peal/internal/pipeline/accept"
 	"peal/internal/pipeline/audit"
@@ -64,6 +65,8 @@ type App struct {
 	checker   *track.Checker
 	retainer  *track.Retainer
 	unseen    *track.Unseen
+	outbound  *outbound.Stage
+	told      *outbound.Retainer
 	expander  *route.Expander
 	quotas    *accept.Quotas
 	queues    *accept.Queues
@@ -108,6 +111,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	a.service.HandTo(a.stream)
 	a.directory.OnWrite(a.stream.Changed)
 	a.stream.OnChange(func(ctx context.Context) {
+		a.outbound.Reread()
 		if err := a.directory.Reload(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("integrations not read; going on with what is known", "error", err)
 		}
@@ -224,6 +228,10 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.folder.Parked = a.checker.Urge
 	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Events: a.cfg.EventRetention, Log: a.log, Now: a.clock.Now}
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
+	a.outbound = outbound.New(outbound.Config{
+		Own: a.call, Records: a.store, Events: a.store, Watch: a.bell.Watch, Poll: pollEvents, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
+	})
+	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
 	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}
 	a.expander = route.NewExpander(route.ExpanderConfig{
 		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
@@ -246,13 +254,24 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
-		Integrations: a.service, Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
+		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 		},
 		HealthOnly: !a.has(peal.RoleAccept), OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
 		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,
+	})
+}
+
+// pollEvents is how often an endpoint looks whether its tenant's log has grown, should a ring of the bell be lost.
+const pollEvents = 5 * time.Second
+
+// endpoints are the tenants' own, as the API keeps them.
+func (a *App) endpoints(v *vault.Vault) *outbound.Service {
+	return outbound.NewService(outbound.ServiceConfig{
+		Register: a.store, Listed: a.store, Switch: a.store, Replays: a.store, Log: a.store, Vault: v, Guard: a.guard, Stage: a.outbound,
+		Changed: func() { a.outbound.Reread(); a.stream.Changed() }, Now: a.clock.Now,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"peal/internal/lease"
+	"peal/internal/outbound"
 	"peal/internal/peal"
 	"peal/internal/pipeline/send"
 )
@@ -97,6 +98,11 @@ func (a *App) refuse(integrationID string, refuse bool) {
 	a.leases.Refuse(queueOf(integrationID), refuse)
 }
 
+// call waits until this node is to call an endpoint.
+func (a *App) call(ctx context.Context, endpointID string) (outbound.Lease, error) {
+	return a.leases.Hold(ctx, "endpoint:"+endpointID, peal.RoleTrack)
+}
+
 func queueOf(integrationID string) string { return "integration:" + integrationID }
 
 // stage is something that runs until it is told to stop.
@@ -130,9 +136,9 @@ func (a *App) stagesOf() []stage {
 		all = append(all, alone{a.expander, a.leases, peal.RoleRoute, "expand"})
 	}
 	if a.has(peal.RoleTrack) {
-		all = append(all, a.folder)
+		all = append(all, a.folder, a.outbound)
 		for name, s := range map[string]stage{
-			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor,
+			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor, "endpoints": a.told,
 		} {
 			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
 		}

@@ -18,6 +18,7 @@ import (
 	"peal/api"
 	"peal/internal/integration"
 	"peal/internal/metrics"
+	"peal/internal/outbound"
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/pipeline/accept"
@@ -148,6 +149,7 @@ type Config struct {
 	Kinds        []provider.Kind // of providers, to check devices by
 	Audit        Auditor
 	Integrations *integration.Service
+	Endpoints    *outbound.Service
 	Door         Door
 	Jobs         Jobs
 	Metrics      *metrics.Metrics
@@ -231,6 +233,7 @@ func New(cfg Config) *Server {
 	s.deadLetters()
 	s.events()
 	s.integrations()
+	s.endpoints()
 	s.users()
 	s.devices()
 	s.receipts()
@@ -255,7 +258,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "Endpoints", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

@@ -16,6 +16,12 @@ func (r *run) fill(ctx context.Context) error {
 		return err
 	}
 	now := r.cfg.Now()
+	if !now.Before(r.checkAt) {
+		if err := r.check(ctx); err != nil {
+			return err
+		}
+		r.checkAt = now.Add(checkEvery)
+	}
 	for r.hasRoom() && (r.more || !now.Before(r.lookAt)) {
 		limit := min(pageSize, r.cfg.Window-len(r.window))
 		page, next, err := r.cfg.Events.Notices(ctx, r.e.TenantID, r.read, r.types, limit)
@@ -33,6 +39,29 @@ func (r *run) fill(ctx context.Context) error {
 	if len(r.window) == 0 && r.read != r.p.Cursor && now.Sub(r.moved) > moveEvery {
 		r.dirty = true // nothing was for it, but the cursor is not to fall behind
 	}
+	return nil
+}
+
+// check sees whether the log has let go of what the endpoint was yet to be told. That is never passed over in silence.
+func (r *run) check(ctx context.Context) error {
+	lost, err := r.cfg.Events.NoticesLost(ctx, r.e.TenantID, r.read)
+	if err != nil || !lost || r.lost == r.read {
+		return err
+	}
+	end, err := r.cfg.Events.NoticesEnd(ctx)
+	if err != nil {
+		return err
+	}
+	r.cfg.Metrics.EndpointsLost.Inc()
+	r.log.Error("the event log has let go of events that an endpoint was yet to be told: it was behind for too long", "told_until", r.p.CursorAt)
+	r.p.Attempts = append(r.p.Attempts, peal.EndpointAttempt{
+		ID: peal.NewID(), At: r.cfg.Now(), Code: "lost",
+		Error: "the event log has let go of events before the endpoint could be told: those after " + r.p.CursorAt.UTC().Format(time.RFC3339),
+	})
+	if peal.Before(end, r.read) { // the records went back to a backup
+		r.read, r.p.Cursor = end, end
+	}
+	r.lost, r.dirty = r.read, true
 	return nil
 }
 
@@ -100,8 +129,9 @@ func (r *run) replay(ctx context.Context) error {
 }
 
 const (
-	pageSize  = 100
-	moveEvery = 10 * time.Second
+	pageSize   = 100
+	moveEvery  = 10 * time.Second
+	checkEvery = time.Minute
 )
 
 // disabledNotice tells the tenant's other endpoints, and whoever follows the log, that one is disabled.

@@ -55,7 +55,8 @@ type Listed interface {
 // Log is the tenants' event logs, to whoever begins to read one.
 type Log interface {
 	EnableNotices(ctx context.Context, tenantID string) error
-	NoticesEnd(ctx context.Context, tenantID string) (string, error)
+	NoticesEnd(ctx context.Context) (string, error)
+	NoticesSince(ctx context.Context, tenantID string, since time.Time) (string, error)
 	Notice(ctx context.Context, tenantID, id string) (peal.Notice, error)
 }
 
@@ -149,7 +150,7 @@ func (s *Service) Create(ctx context.Context, tenantID string, req *api.Endpoint
 	if err := s.cfg.Log.EnableNotices(ctx, tenantID); err != nil {
 		return peal.Endpoint{}, "", err
 	}
-	end, err := s.cfg.Log.NoticesEnd(ctx, tenantID)
+	end, err := s.cfg.Log.NoticesEnd(ctx)
 	if err != nil {
 		return peal.Endpoint{}, "", err
 	}
@@ -306,7 +307,7 @@ func (s *Service) Enable(ctx context.Context, tenantID, ref string, fromNow bool
 	}
 	var from *string
 	if fromNow {
-		end, err := s.cfg.Log.NoticesEnd(ctx, tenantID)
+		end, err := s.cfg.Log.NoticesEnd(ctx)
 		if err != nil {
 			return e, err
 		}
@@ -346,7 +347,10 @@ func (s *Service) Replay(ctx context.Context, tenantID, ref string, req *api.End
 	case req.Failed:
 		n, err = s.cfg.Replays.ReplayFailed(ctx, tenantID, e.ID, since, types, replayMost)
 	default:
-		err = s.cfg.Replays.ReplaySince(ctx, tenantID, e.ID, peal.EndpointReplay{Since: since, Types: types})
+		var from string
+		if from, err = s.cfg.Log.NoticesSince(ctx, tenantID, since); err == nil {
+			err = s.cfg.Replays.ReplaySince(ctx, tenantID, e.ID, peal.EndpointReplay{Cursor: from, Since: since, Types: types})
+		}
 	}
 	if err != nil {
 		return 0, err
@@ -400,7 +404,7 @@ func (s *Service) Test(ctx context.Context, tenantID, ref string) (a peal.Endpoi
 	if err != nil {
 		return a, errors.New("the test could not be written")
 	}
-	n := peal.Notice{TenantID: tenantID, ID: peal.NewID(), Type: peal.NoticeEndpointTest, At: s.cfg.Now(), Subject: e.ID, Data: data}
+	n := peal.Notice{TenantID: tenantID, ID: "test_" + peal.NewID(), Type: peal.NoticeEndpointTest, At: s.cfg.Now(), Subject: e.ID, Data: data}
 	r := s.cfg.Stage.caller.call(ctx, &target{url: e.URL, timeout: e.Timeout, keys: keys}, &n)
 	a = peal.EndpointAttempt{
 		ID: peal.NewID(), NoticeID: n.ID, Type: n.Type, Try: 1, At: r.at, Took: r.took, Status: r.status, OK: r.ok(), Code: r.code, Error: r.reason,

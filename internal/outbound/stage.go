@@ -25,6 +25,8 @@ type Records interface {
 
 // Events are the tenants' event logs.
 type Events interface {
+	NoticesEnd(ctx context.Context) (string, error)
+	NoticesLost(ctx context.Context, tenantID, after string) (bool, error)
 	Notices(ctx context.Context, tenantID, after string, types []string, limit int) (page []peal.Notice, next string, err error)
 }
 
@@ -40,6 +42,7 @@ type Config struct {
 	Own     func(ctx context.Context, endpointID string) (Lease, error) // waits until this node is to call it
 	Records Records
 	Events  Events
+	Watch   func(tenantID string) (grown <-chan struct{}, stop func()) // of a tenant's event log; default: it is looked at every Poll
 	Vault   Sealer
 	Guard   *netguard.Guard // default: public addresses only
 	Metrics *metrics.Metrics
@@ -102,6 +105,9 @@ func New(cfg Config) *Stage {
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, 5*24*time.Hour)
 	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
 	cfg.Reload = cmp.Or(cfg.Reload, 5*time.Second)
+	if cfg.Watch == nil {
+		cfg.Watch = func(string) (<-chan struct{}, func()) { return nil, func() {} }
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -131,17 +137,6 @@ func (s *Stage) Reread() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
-	}
-}
-
-// Grown says that a tenant's event log has grown, or with "" that any may have.
-func (s *Stage) Grown(tenantID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range s.workers {
-		if tenantID == "" || w.endpoint.Load().TenantID == tenantID {
-			w.rouse()
-		}
 	}
 }
 
@@ -255,6 +250,8 @@ func (s *Stage) hold(ctx context.Context, w *worker, lease Lease) bool {
 func (r *run) until(ctx context.Context, w *worker) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	grown, stop := r.cfg.Watch(r.e.TenantID)
+	defer stop()
 	ours := true
 	defer func() {
 		r.finish(ctx, ours)
@@ -286,8 +283,10 @@ func (r *run) until(ctx context.Context, w *worker) {
 			r.land(d)
 			r.landRest()
 		case <-timer.C:
+		case <-grown:
+			r.lookAt = time.Time{}
 		case <-w.poke:
-			if r.lookAt = (time.Time{}); w.endpoint.Load().Generation > r.generation {
+			if w.endpoint.Load().Generation > r.generation {
 				return
 			}
 			if e := w.endpoint.Load(); e.Version != r.e.Version {

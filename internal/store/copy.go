@@ -84,7 +84,8 @@ func (c *Copy) Contents(ctx context.Context) (v Contents, err error) {
 		return v, fmt.Errorf("count what is in it: %w", err)
 	}
 	rows, err := c.db.QueryContext(ctx, `SELECT substr(secrets, 2, 4) FROM integrations WHERE deleted_at IS NULL
-		UNION SELECT substr(secret, 2, 4) FROM user_keys WHERE secret IS NOT NULL AND revoked_at IS NULL`)
+		UNION SELECT substr(secret, 2, 4) FROM user_keys WHERE secret IS NOT NULL AND revoked_at IS NULL
+		UNION SELECT substr(secrets, 2, 4) FROM endpoints`)
 	keys, err := collect(rows, err, scanInto[[]byte])
 	if err != nil {
 		return v, fmt.Errorf("read the credentials' keys: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"peal/internal/peal"
@@ -120,6 +121,11 @@ func advanceEndpoint(t *tx, p *peal.EndpointProgress) (bool, error) {
 			return false, err
 		}
 	}
+	if p.Notice != nil {
+		if err := t.tell(p.Notice); err != nil {
+			return false, err
+		}
+	}
 	return true, nil
 }
 
@@ -202,4 +208,24 @@ func (s *Store) ReplaySince(ctx context.Context, tenantID, id string, r peal.End
 		return fmt.Errorf("replay: %w", err)
 	}
 	return nil
+}
+
+// Notice gives one of a tenant's event log; NotFound when it is not there any more.
+func (s *Store) Notice(ctx context.Context, tenantID, id string) (n peal.Notice, err error) {
+	position, ok := strings.CutPrefix(id, noticePrefix)
+	seq, err := parsePosition(position)
+	if !ok || err != nil || seq == 0 {
+		return n, peal.Errorf(peal.NotFound, "there is no such event")
+	}
+	page, err := s.readNotices(ctx, tenantID, seq-1, seq, nil, 1)
+	if err == nil && len(page) == 0 {
+		err = peal.Errorf(peal.NotFound, "there is no such event")
+	}
+	if err == nil {
+		err = s.completeNotices(ctx, tenantID, page)
+	}
+	if err != nil {
+		return n, err
+	}
+	return page[0], nil
 }
