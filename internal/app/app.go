@@ -332,6 +332,9 @@ func (a *App) Close() error {
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
 	}
+	if a.outbound != nil {
+		a.outbound.Close()
+	}
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close())
 	}

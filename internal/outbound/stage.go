@@ -54,7 +54,7 @@ type Config struct {
 	HTTPS, HTTP http.RoundTripper // default: through the guard; HTTP only to its allow-list
 
 	InFlight   int           // calls of an endpoint at once; default 16
-	Window     int           // events that are read ahead for an endpoint; default 128
+	Window     int           // events that are read ahead for an endpoint; default 512
 	MaxWaiting int           // messages of an endpoint from which on no more is read for it; default 1000
 	FailLimit  int           // failures in a row from which on an endpoint is only probed; default 20
 	GiveUp     time.Duration // after which failures alone disable an endpoint; default 5 days
@@ -99,7 +99,7 @@ func (w *worker) rouse() {
 // New makes a Stage.
 func New(cfg Config) *Stage {
 	cfg.InFlight = cmp.Or(cfg.InFlight, 16)
-	cfg.Window = cmp.Or(cfg.Window, 128)
+	cfg.Window = cmp.Or(cfg.Window, 512)
 	cfg.MaxWaiting = cmp.Or(cfg.MaxWaiting, 1000)
 	cfg.FailLimit = cmp.Or(cfg.FailLimit, 20)
 	cfg.GiveUp = cmp.Or(cfg.GiveUp, 5*24*time.Hour)
@@ -137,6 +137,15 @@ func (s *Stage) Reread() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// Close lets go of connections that nobody uses. Call it when Run has returned.
+func (s *Stage) Close() {
+	for _, rt := range []http.RoundTripper{s.cfg.HTTPS, s.cfg.HTTP} {
+		if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			c.CloseIdleConnections()
+		}
 	}
 }
 
