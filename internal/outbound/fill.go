@@ -44,12 +44,8 @@ func (r *run) fill(ctx context.Context) error {
 
 // check sees whether the log has let go of what the endpoint was yet to be told. That is never passed over in silence.
 func (r *run) check(ctx context.Context) error {
-	lost, err := r.cfg.Events.NoticesLost(ctx, r.e.TenantID, r.read)
-	if err != nil || !lost || r.lost == r.read {
-		return err
-	}
-	end, err := r.cfg.Events.NoticesEnd(ctx)
-	if err != nil {
+	on, lost, err := r.cfg.Events.NoticesLost(ctx, r.e.TenantID, r.read)
+	if err != nil || !lost {
 		return err
 	}
 	r.cfg.Metrics.EndpointsLost.Inc()
@@ -58,10 +54,7 @@ func (r *run) check(ctx context.Context) error {
 		ID: peal.NewID(), At: r.cfg.Now(), Code: "lost",
 		Error: "the event log has let go of events before the endpoint could be told: those after " + r.p.CursorAt.UTC().Format(time.RFC3339),
 	})
-	if peal.Before(end, r.read) { // the records went back to a backup
-		r.read, r.p.Cursor = end, end
-	}
-	r.lost, r.dirty = r.read, true
+	r.read, r.dirty = on, true
 	return nil
 }
 

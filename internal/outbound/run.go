@@ -39,7 +39,6 @@ type run struct {
 	notUntil time.Time
 	lookAt   time.Time // when the log is looked at again
 	checkAt  time.Time // when it is looked at whether it still has what comes next
-	lost     string    // where it had not
 
 	moved time.Time             // when the cursor was last written
 	p     peal.EndpointProgress // since the last write

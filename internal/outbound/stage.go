@@ -25,8 +25,7 @@ type Records interface {
 
 // Events are the tenants' event logs.
 type Events interface {
-	NoticesEnd(ctx context.Context) (string, error)
-	NoticesLost(ctx context.Context, tenantID, after string) (bool, error)
+	NoticesLost(ctx context.Context, tenantID, after string) (on string, lost bool, err error)
 	Notices(ctx context.Context, tenantID, after string, types []string, limit int) (page []peal.Notice, next string, err error)
 }
 

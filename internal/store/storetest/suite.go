@@ -124,6 +124,7 @@ type Store interface {
 	Leases
 	Auditor
 	Expander
+	Endpoints
 	Teller
 	Ping(ctx context.Context) error
 }
@@ -149,7 +150,7 @@ func Run(t *testing.T, open Open) {
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
-		{"expansions", expandCases()}, {"event log", noticeCases()},
+		{"expansions", expandCases()}, {"endpoints", endpointCases()}, {"event log", noticeCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
