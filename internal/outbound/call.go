@@ -126,7 +126,7 @@ func whatFailed(err error) (code, reason string) {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
-	if verify || unknown || record || alert {
+	if verify || unknown || record || alert || errors.Is(err, http.ErrSchemeMismatch) {
 		return "tls", "no secure connection: the certificate is not good, or the host does not speak TLS"
 	}
 	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() || errors.Is(err, context.DeadlineExceeded) {
