@@ -35,6 +35,7 @@ type cli struct {
 	UserKey     UserKeyCmd     `cmd:"" group:"client" help:"Keep the keys that sign user tokens, by which apps speak for their users."`
 	UserToken   UserTokenCmd   `cmd:"" group:"client" help:"Sign a user token, to try things out."`
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
+	Endpoint    EndpointCmd    `cmd:"" group:"client" help:"Keep endpoints: URLs of yours that are told what happens (outbound webhooks)."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`
 	Audit       AuditCmd       `cmd:"" group:"client" help:"Prove that nothing was lost: accepted = ended + in flight; needs the operator key."`
