@@ -2,7 +2,7 @@ package api
 
 // Content is what a notification says: exactly one of the kinds, by its key.
 //
-// Mentions and ReplyTo refine some of the kinds; a provider that cannot honour one refuses it at accept.
+// FallbackTemplate, Mentions and ReplyTo refine some of the kinds; a provider that cannot honour one refuses it at accept.
 type Content struct {
 	Text     *string   `json:"text,omitempty" doc:"Plain text, 1 to 4096 characters" example:"Your order is on its way"`
 	Image    *Media    `json:"image,omitempty" doc:"A picture by its public URL (JPEG or PNG, up to 5 MB)"`
@@ -19,33 +19,39 @@ type Content struct {
 	Interactive *Interactive `json:"interactive,omitempty" doc:"whatsapp_cloud: a text with reply buttons or a list"`
 	Reaction    *Reaction    `json:"reaction,omitempty" doc:"whatsapp_cloud: an emoji on a message"`
 
+	FallbackTemplate *Template `json:"fallback_template,omitempty" doc:"whatsapp_cloud, beside any kind but template: the template that goes in its place where the recipient has not written in the last 24 hours"`
+
 	Mentions []string `json:"mentions,omitempty" maxItems:"50" doc:"Phone numbers (E.164) that the text mentions"`
 	ReplyTo  string   `json:"reply_to,omitempty" doc:"The provider's message id that this answers"`
 }
 
 // Media is an image or a video.
 type Media struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	Caption  string `json:"caption,omitempty" maxLength:"4096"`
 	ViewOnce bool   `json:"view_once,omitempty" doc:"The recipient can open it once"`
 }
 
 // Document is a file.
 type Document struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	Filename string `json:"filename,omitempty" maxLength:"255"`
 	Caption  string `json:"caption,omitempty" maxLength:"4096"`
 }
 
 // Audio is a voice note.
 type Audio struct {
-	URL      string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL      string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID  string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 	ViewOnce bool   `json:"view_once,omitempty"`
 }
 
 // Sticker is a sticker.
 type Sticker struct {
-	URL string `json:"url" format:"uri" doc:"https URL that the provider fetches"`
+	URL     string `json:"url,omitempty" format:"uri" doc:"https URL that the provider fetches"`
+	MediaID string `json:"media_id,omitempty" maxLength:"64" doc:"whatsapp_cloud: instead of the url, the id of an uploaded file"`
 }
 
 // Contact is a contact card.

@@ -10,6 +10,7 @@ type Delivery struct {
 	Channel        string     `json:"channel,omitempty"`
 	Recipient      string     `json:"recipient" doc:"The endpoint: a phone number in E.164"`
 	UserID         string     `json:"user_id,omitempty"`
+	Rung           *int       `json:"rung,omitempty" doc:"Its rung, where the notification names a ladder; 0 goes first"`
 	Status         string     `json:"status" enum:"queued,sending,sent,delivered,read,failed,skipped,canceled,expired,uncertain"`
 	Content        *Content   `json:"content,omitempty"`
 	MessageID      string     `json:"message_id,omitempty" doc:"The provider's own id, from its answer"`
@@ -33,7 +34,7 @@ type Delivery struct {
 // Event is one fact of a delivery's timeline.
 type Event struct {
 	At         time.Time `json:"at" doc:"When Peal learned it"`
-	Type       string    `json:"type" enum:"queued,attempt,receipt,key,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored"`
+	Type       string    `json:"type" enum:"queued,attempt,receipt,key,held,skipped,canceled,expired,redriven,discarded,resolved,reconciled,restored,ladder"`
 	Status     string    `json:"status,omitempty" doc:"The delivery's status after it"`
 	Attempt    int       `json:"attempt,omitempty"`
 	Outcome    string    `json:"outcome,omitempty" enum:"accepted,temporary,throttled,gone,permanent,integration,unknown" doc:"Class of an attempt's outcome"`
@@ -41,6 +42,8 @@ type Event struct {
 	Detail     string    `json:"detail,omitempty"`
 	DurationMS int64     `json:"duration_ms,omitempty" doc:"How long the provider's answer took"`
 	OccurredAt time.Time `json:"occurred_at,omitzero" doc:"When it happened, by the provider's word"`
+	WaitedMS   int64     `json:"waited_ms,omitempty" doc:"Of an attempt: how long it had waited since it might have been made"`
+	WaitedFor  string    `json:"waited_for,omitempty" doc:"What for: turn, limit, place, pause, recipient_limit, quiet, …"`
 }
 
 // DeliveryPage is a page of the log, newest first.

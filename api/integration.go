@@ -22,7 +22,8 @@ type Settings struct {
 	BaseURL        string          `json:"base_url,omitempty" doc:"Where the provider's API is" example:"https://www.wasenderapi.com/api"`
 	Limit          *Limit          `json:"limit,omitempty" doc:"Sends in any window; default 45 per second"`
 	RecipientLimit *RecipientLimit `json:"recipient_limit,omitempty" doc:"Sends to each recipient on its own. Who is over it waits, the others go on. Default: the provider's, or none"`
-	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default 45 per second"`
+	LookupLimit    *Limit          `json:"lookup_limit,omitempty" doc:"Look-ups in any window; default as limit; whatsapp_cloud 100 an hour"`
+	ReceiptTimeout string          `json:"receipt_timeout,omitempty" doc:"wasender, whatsapp_cloud: how long after a send a receipt should have come. What has none by then is looked up; an integration that brings none at all is suspect. Default 15m, whatsapp_cloud 10m; 0s: never" example:"10m"`
 	Concurrency    int             `json:"concurrency,omitempty" minimum:"0" maximum:"1024" doc:"Calls in flight at once; default 32, fcm and apns 512, webpush 256"`
 	Timeout        string          `json:"timeout,omitempty" doc:"Per call; default 15s, up to 60s" example:"15s"`
 	MaxAttempts    int             `json:"max_attempts,omitempty" minimum:"0" maximum:"20" doc:"Default 5"`
@@ -30,6 +31,9 @@ type Settings struct {
 	RetryCap       string          `json:"retry_cap,omitempty" doc:"Longest wait between attempts. Default 1h" example:"1h"`
 	Apps           []string        `json:"apps,omitempty" maxItems:"100" doc:"fcm, apns, webpush: the app ids that it serves. Without, it serves all that no other integration names"`
 	CA             string          `json:"ca,omitempty" maxLength:"65536" doc:"Certificates (PEM) that the provider's may be signed by, beside those that the system trusts; for test systems and proxies"`
+	StopWords      []string        `json:"stop_words,omitzero" maxItems:"200" doc:"whatsapp: the words with which people opt out, as a whole message. Default: STOP and its like in many languages; an empty list: none"`
+	StartWords     []string        `json:"start_words,omitzero" maxItems:"200" doc:"whatsapp: the words with which they opt in again. Default: START and its like; an empty list: none"`
+	RequireOptIn   []string        `json:"require_opt_in,omitzero" maxItems:"3" doc:"whatsapp: categories of messages (marketing, utility, authentication) that only go to who has opted in"`
 	WhatsAppCloud  *WhatsAppCloud  `json:"whatsapp_cloud,omitempty" doc:"Kind whatsapp_cloud only"`
 	OnUnknown      string          `json:"on_unknown,omitempty" enum:"reconcile,hold,resend" doc:"What to do with a delivery whose outcome is unknown. reconcile (default): wait for evidence, and look for it in the provider's log where the credentials allow that; hold: leave it to a person; resend: send again"`
 }
@@ -60,6 +64,7 @@ type Integration struct {
 	WebhookURL  string            `json:"webhook_url,omitempty" doc:"Where the provider is to post its webhooks; keep it to yourself. Only for scope admin"`
 	VerifyToken string            `json:"verify_token,omitempty" doc:"What to give the provider beside webhook_url, where it asks for one. Only for scope admin"`
 	Warning     string            `json:"warning,omitempty" doc:"What is to be done lest it stops working, such as before the provider ends a version of its API"`
+	Templates   *Catalogue        `json:"templates,omitempty" doc:"How well its templates are known; kind whatsapp_cloud only"`
 	Paused      *Pause            `json:"paused,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`

@@ -10,7 +10,9 @@ type NotificationRequest struct {
 	Recipient   Recipient       `json:"recipient" doc:"Who is to be reached"`
 	Channel     string          `json:"channel,omitempty" enum:"whatsapp,push" doc:"Send over the tenant's one integration of this channel; or name the integration"`
 	Integration string          `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
-	Content     Content         `json:"content" doc:"What to say: exactly one kind"`
+	Ladder      []Rung          `json:"ladder,omitempty" minItems:"2" maxItems:"5" doc:"Instead of channel and integration: over what to send first, and over what else when no receipt comes in time or it fails"`
+	Content     Content         `json:"content,omitzero" required:"false" doc:"What to say: exactly one kind. With a ladder it may be left out where every rung has its own"`
+	Category    string          `json:"category,omitempty" enum:"marketing,utility,authentication" doc:"whatsapp: what sort of message it is, by which people opt out of it. Without, only those are skipped who have opted out of all"`
 	Event       *EventRef       `json:"event,omitempty" doc:"What happened. Without an idempotency key, one is derived from tenant, recipient, event type and time"`
 	Priority    string          `json:"priority,omitempty" enum:"critical,normal,bulk" doc:"The lane that it waits in: critical overtakes normal, normal overtakes bulk. Default: normal"`
 	TTL         string          `json:"ttl,omitempty" doc:"Give up when it has not been sent this long after send_at (or now), such as \"10m\"" example:"10m"`
@@ -22,13 +24,25 @@ type NotificationRequest struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty" maxLength:"255" doc:"In a batch: what the Idempotency-Key header is to a single request"`
 }
 
-// Recipient names who is to be reached: a phone number, a user whose phone number or devices Peal knows, or many users.
+// Recipient names who is to be reached: a phone number, a WhatsApp user id, a user whose phone number or devices Peal knows, or many users.
 type Recipient struct {
 	Phone  string `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
 	UserID string `json:"user_id,omitempty" maxLength:"128" doc:"Your own id of the user"`
 
+	WhatsAppUserID string `json:"whatsapp_user_id,omitempty" maxLength:"140" doc:"whatsapp_cloud: the WhatsApp user id of somebody whose number is not known; inbound messages tell it" example:"US.13491208655302741918"`
+
 	Platform string    `json:"platform,omitempty" enum:"android,ios,macos,web,windows,linux,other" doc:"Of a push: only the user's devices of this platform"`
 	Audience *Audience `json:"audience,omitempty" doc:"Of a push: many users at once"`
+}
+
+// Rung is one of a ladder's ways to reach somebody. Each but the first goes out only if no receipt has come in time; or at
+// once, when the one before it has failed.
+type Rung struct {
+	Channel     string   `json:"channel,omitempty" enum:"whatsapp,push" doc:"Send over the tenant's one integration of this channel; or name the integration"`
+	Integration string   `json:"integration,omitempty" doc:"Id or name of the integration to send over"`
+	Content     *Content `json:"content,omitempty" doc:"What to say on this rung, instead of the notification's content"`
+	After       string   `json:"after,omitempty" doc:"Of all but the first: how long after the turn of the rung before its own turn comes, from 1s to 168h" example:"5m"`
+	Unless      string   `json:"unless,omitempty" enum:"delivered,read" doc:"Of all but the first: it goes unless such a receipt has come on a rung before it. Default: delivered"`
 }
 
 // EventRef names the event that a notification tells of.
@@ -63,6 +77,7 @@ type AcceptedDelivery struct {
 	ID            string `json:"id"`
 	IntegrationID string `json:"integration_id,omitempty"`
 	Channel       string `json:"channel,omitempty"`
+	Rung          *int   `json:"rung,omitempty" doc:"Its rung, where the notification names a ladder; 0 goes first"`
 	Status        string `json:"status" enum:"queued,skipped"`
 	Reason        string `json:"reason,omitempty" doc:"Why it was skipped"`
 }
@@ -85,10 +100,11 @@ type BatchResult struct {
 // Notification is what GET /v1/notifications/{id} tells.
 type Notification struct {
 	ID         string          `json:"id"`
-	Status     string          `json:"status" doc:"The deliveries summed up: the least advanced of those still on their way, else the best end reached"`
+	Status     string          `json:"status" doc:"The deliveries summed up: the least advanced of those still on their way, else the best end reached. Rungs of a ladder whose turn is yet to come do not count while one before may still arrive, nor do those that a receipt made needless"`
 	Recipient  Recipient       `json:"recipient"`
 	Event      *EventRef       `json:"event,omitempty"`
 	Metadata   json.RawMessage `json:"metadata,omitempty"`
+	Ladder     []Rung          `json:"ladder,omitempty" doc:"As it was asked for, without contents; each delivery tells its rung"`
 	Priority   string          `json:"priority" enum:"critical,normal,bulk"`
 	SendAt     *time.Time      `json:"send_at,omitempty"`
 	ExpiresAt  *time.Time      `json:"expires_at,omitempty"`

@@ -54,6 +54,7 @@ const (
 	CodeTooManyStreams      = "too_many_streams"
 	CodeOverloaded          = "overloaded"
 	CodeUnavailable         = "unavailable"
+	CodeProviderFailed      = "provider_failed"
 	CodeInternal            = "internal"
 )
 
@@ -84,6 +85,7 @@ func Codes() []CodeInfo {
 		{CodeIdempotencyConflict, 422, "The idempotency key was used with another body", "Use a new key for a new notification, or repeat the first body exactly."},
 		{CodeRateLimited, 429, "Too many notifications per second", "Slow down to the tenant's rate; try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeQuotaExceeded, 429, "Too many deliveries wait", "The tenant's queue is full; try again after the seconds in Retry-After, with the same idempotency key."},
+		{CodeProviderFailed, 502, "The provider did not do it", "The detail has its word; try again later."},
 		{CodeTooManyStreams, 429, "Too many streams of events are open", "A tenant may have 100 on a node: close some, or share one."},
 		{CodeOverloaded, 503, "Too much at once", "Try again after the seconds in Retry-After, with the same idempotency key."},
 		{CodeUnavailable, 503, "It could not be kept safe", "Nothing was accepted. Try again after the seconds in Retry-After, with the same idempotency key."},

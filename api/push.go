@@ -181,6 +181,8 @@ type DryRunDelivery struct {
 	Channel       string          `json:"channel,omitempty"`
 	Recipient     string          `json:"recipient"`
 	UserID        string          `json:"user_id,omitempty"`
+	Rung          *int            `json:"rung,omitempty" doc:"Its rung, where the notification names a ladder; 0 goes first"`
+	DueAt         *time.Time      `json:"due_at,omitempty" doc:"Of a ladder's later rungs: when its turn would come"`
 	Status        string          `json:"status" enum:"queued,skipped"`
 	Reason        string          `json:"reason,omitempty" doc:"Why it would be skipped"`
 	Request       *PreviewRequest `json:"request,omitempty" doc:"What the provider would be sent, before encryption"`

@@ -74,20 +74,22 @@ type KeyList struct {
 
 // UserRequest is the body of PUT /v1/users/{id}: the full truth about a user.
 type UserRequest struct {
-	Phone      string          `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
-	Email      string          `json:"email,omitempty" maxLength:"254" example:"raju@example.com"`
-	Locale     string          `json:"locale,omitempty" maxLength:"35" doc:"BCP 47" example:"en-IN"`
-	TimeZone   string          `json:"time_zone,omitempty" maxLength:"64" doc:"IANA" example:"Asia/Kolkata"`
-	Attributes json.RawMessage `json:"attributes,omitempty" doc:"An object of yours, up to 8 KB"`
+	Phone          string          `json:"phone,omitempty" doc:"E.164" example:"+919812345678"`
+	WhatsAppUserID string          `json:"whatsapp_user_id,omitempty" maxLength:"140" doc:"For whatsapp_cloud, where the number is not known" example:"US.13491208655302741918"`
+	Email          string          `json:"email,omitempty" maxLength:"254" example:"raju@example.com"`
+	Locale         string          `json:"locale,omitempty" maxLength:"35" doc:"BCP 47" example:"en-IN"`
+	TimeZone       string          `json:"time_zone,omitempty" maxLength:"64" doc:"IANA" example:"Asia/Kolkata"`
+	Attributes     json.RawMessage `json:"attributes,omitempty" doc:"An object of yours, up to 8 KB"`
 }
 
 // User is a person the tenant wants to reach, named by the tenant's own id.
 type User struct {
-	ID         string          `json:"id"`
-	Phone      string          `json:"phone,omitempty"`
-	Email      string          `json:"email,omitempty"`
-	Locale     string          `json:"locale,omitempty"`
-	TimeZone   string          `json:"time_zone,omitempty"`
-	Attributes json.RawMessage `json:"attributes,omitempty"`
-	UpdatedAt  time.Time       `json:"updated_at"`
+	ID             string          `json:"id"`
+	Phone          string          `json:"phone,omitempty"`
+	WhatsAppUserID string          `json:"whatsapp_user_id,omitempty"`
+	Email          string          `json:"email,omitempty"`
+	Locale         string          `json:"locale,omitempty"`
+	TimeZone       string          `json:"time_zone,omitempty"`
+	Attributes     json.RawMessage `json:"attributes,omitempty"`
+	UpdatedAt      time.Time       `json:"updated_at"`
 }

@@ -89,4 +89,5 @@ type WhatsAppCloud struct {
 	GraphVersion  string `json:"graph_version,omitempty" pattern:"^(v[0-9]{1,3}\\.[0-9]{1,2})?$" doc:"Default v26.0" example:"v26.0"`
 	MessagesPath  string `json:"messages_path,omitempty" maxLength:"256" doc:"Where a gateway takes messages, below base_url, in place of Meta's own path; 360dialog: /messages" example:"/messages"`
 	AuthHeader    string `json:"auth_header,omitempty" maxLength:"64" doc:"The header in which a gateway wants the bare access token, in place of Authorization: Bearer; 360dialog: D360-API-KEY" example:"D360-API-KEY"`
+	Window        string `json:"window,omitempty" enum:"enforce,off" doc:"enforce (default): what is no template is not sent to somebody who is known not to have written in the last 24 hours. off: Meta decides"`
 }

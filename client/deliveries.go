@@ -108,6 +108,15 @@ func (c *Client) Delivery(ctx context.Context, id string) (*api.Delivery, error)
 	return get[api.Delivery](ctx, c, path, nil)
 }
 
+// ExplainDelivery tells why a delivery is as it is, and what happens next.
+func (c *Client) ExplainDelivery(ctx context.Context, id string) (*api.Explanation, error) {
+	path, err := item("/v1/deliveries", id, "explain")
+	if err != nil {
+		return nil, err
+	}
+	return get[api.Explanation](ctx, c, path, nil)
+}
+
 // ResolveDelivery settles a delivery whose outcome is uncertain.
 func (c *Client) ResolveDelivery(ctx context.Context, id string, req api.ResolveRequest) (*api.Delivery, error) {
 	path, err := item("/v1/deliveries", id, "resolve")

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func TestRoutes(t *testing.T) {
 			return second(c.DryRun(ctx, api.NotificationRequest{Recipient: api.Recipient{UserID: "u"}, Content: api.Content{Push: &api.Push{Body: "x"}}, IdempotencyKey: "k"}))
 		}},
 		{"POST /v1/notifications/n1/cancel", "", func(ctx context.Context, c *Client) error { return second(c.CancelNotification(ctx, "n1")) }},
+		{"GET /v1/deliveries/d1/explain", "", func(ctx context.Context, c *Client) error { return second(c.ExplainDelivery(ctx, "d1")) }},
 		{"GET /v1/deliveries", "", func(ctx context.Context, c *Client) error { return second(c.DeliveryPage(ctx, DeliveryQuery{})) }},
 		{"GET /v1/deliveries?channel=whatsapp&cursor=c%2B&integration=i&limit=7&message_id=m&notification_id=n&recipient=%2B4915&since=2026-01-01T21%3A34%3A05.006Z&status=sent&until=2026-01-01T22%3A34%3A05.006Z", "",
 			func(ctx context.Context, c *Client) error {
@@ -69,6 +71,12 @@ func TestRoutes(t *testing.T) {
 		{"POST /v1/integrations/wa/test", `{"to":"+4915"}`, func(ctx context.Context, c *Client) error {
 			return second(c.TestIntegration(ctx, "wa", api.TestRequest{To: "+4915"}))
 		}},
+		{"POST /v1/integrations/wa/media?filename=a.png&fresh=true", "abc", func(ctx context.Context, c *Client) error {
+			return second(c.UploadMedia(ctx, "wa", Upload{Type: "image/png", Name: "a.png", Data: strings.NewReader("abc"), Fresh: true}))
+		}},
+		{"POST /v1/integrations/wa/read", `{"message_id":"wamid.1","typing":true}`, func(ctx context.Context, c *Client) error {
+			return c.MarkRead(ctx, "wa", api.ReadRequest{MessageID: "wamid.1", Typing: true})
+		}},
 		{"POST /v1/integrations/wa/pause", "", func(ctx context.Context, c *Client) error { return second(c.PauseIntegration(ctx, "wa")) }},
 		{"POST /v1/integrations/wa/resume", "", func(ctx context.Context, c *Client) error { return second(c.ResumeIntegration(ctx, "wa")) }},
 		{"POST /v1/endpoints", `{"name":"shop","url":"https://shop.example/peal","types":["delivery.*"]}`, func(ctx context.Context, c *Client) error {
@@ -93,6 +101,11 @@ func TestRoutes(t *testing.T) {
 		{"GET /v1/endpoints/shop/attempts?cursor=c&event_id=evt_1&failed=true&limit=3", "", func(ctx context.Context, c *Client) error {
 			return second(c.EndpointAttempts(ctx, "shop", AttemptQuery{EventID: "evt_1", Failed: true, Limit: 3, Cursor: "c"}))
 		}},
+		{"GET /v1/integrations/wa/templates?cursor=a%2Fen&limit=5&name=a&status=paused", "", func(ctx context.Context, c *Client) error {
+			return second(c.Templates(ctx, "wa", TemplateQuery{Name: "a", Status: "paused", Limit: 5, Cursor: "a/en"}))
+		}},
+		{"GET /v1/integrations/wa/templates/order_paid", "", func(ctx context.Context, c *Client) error { return second(c.Template(ctx, "wa", "order_paid")) }},
+		{"POST /v1/integrations/wa/templates/sync", "", func(ctx context.Context, c *Client) error { return second(c.SyncTemplates(ctx, "wa")) }},
 		{"POST /v1/keys", `{"name":"k","scopes":["send"]}`, func(ctx context.Context, c *Client) error {
 			return second(c.CreateKey(ctx, api.KeyRequest{Name: "k", Scopes: []string{"send"}}))
 		}},
@@ -103,6 +116,20 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"GET /v1/users/u1", "", func(ctx context.Context, c *Client) error { return second(c.User(ctx, "u1")) }},
 		{"DELETE /v1/users/u1", "", func(ctx context.Context, c *Client) error { return c.DeleteUser(ctx, "u1") }},
+		{"GET /v1/inbound?delivery_id=d&from=%2B4915&integration=i&limit=7&type=text", "", func(ctx context.Context, c *Client) error {
+			return second(c.InboundPage(ctx, InboundQuery{Integration: "i", From: "+4915", DeliveryID: "d", Type: "text", Limit: 7}))
+		}},
+		{"GET /v1/inbound/m1", "", func(ctx context.Context, c *Client) error { return second(c.InboundMessage(ctx, "m1")) }},
+		{"GET /v1/inbound/m1/media", "", func(ctx context.Context, c *Client) error { return second(c.InboundMedia(ctx, "m1", io.Discard)) }},
+		{"GET /v1/contacts/+4915", "", func(ctx context.Context, c *Client) error { return second(c.Contact(ctx, "+4915")) }},
+		{"GET /v1/contacts/US.1/consents", "", func(ctx context.Context, c *Client) error { return second(c.Consents(ctx, "US.1")) }},
+		{"PUT /v1/contacts/US.1/consents", `{"consents":[{"category":"marketing","state":"in"}]}`, func(ctx context.Context, c *Client) error {
+			return second(c.PutConsents(ctx, "US.1", api.ConsentRequest{Category: "marketing", State: "in"}))
+		}},
+		{"GET /v1/opt-outs?cursor=c&limit=2", "", func(ctx context.Context, c *Client) error { return second(c.OptOutPage(ctx, 2, "c")) }},
+		{"POST /v1/opt-outs", `{"opt_outs":[{"contact":"+4915"}]}`, func(ctx context.Context, c *Client) error {
+			return second(c.ImportOptOuts(ctx, api.OptOut{Contact: "+4915"}))
+		}},
 		{"PUT /v1/users/u%201/devices/i%2F1", `{"kind":"apns","token":"0a","app_id":"com.shop"}`, func(ctx context.Context, c *Client) error {
 			return second(c.PutDevice(ctx, "u 1", "i/1", api.DeviceRequest{Kind: "apns", Token: "0a", AppID: "com.shop"}))
 		}},

@@ -12,7 +12,7 @@ type ContentFlags struct {
 	Text     string   `name:"text" placeholder:"TEXT" help:"Plain text."`
 	Title    string   `name:"title" placeholder:"TEXT" help:"Makes it a push, whose body is the --text."`
 	Link     string   `name:"link" placeholder:"URL" help:"Of a push: what a tap opens; makes it one."`
-	Image    string   `name:"image" placeholder:"URL" help:"A picture."`
+	Image    string   `name:"image" placeholder:"URL" help:"A picture; of this and the next four: id:MEDIA_ID for an uploaded one."`
 	Video    string   `name:"video" placeholder:"URL" help:"A video."`
 	Document string   `name:"document" placeholder:"URL" help:"A file."`
 	Audio    string   `name:"audio" placeholder:"URL" help:"A voice note."`
@@ -24,7 +24,10 @@ type ContentFlags struct {
 	Filename string   `name:"filename" placeholder:"NAME" help:"Name of the document."`
 	ViewOnce bool     `name:"view-once" help:"The image, video or voice note can be opened once."`
 	Option   []string `name:"option" sep:"none" placeholder:"TEXT" help:"An answer to the poll; may be repeated."`
-	ReplyTo  string   `name:"reply-to" placeholder:"ID" help:"The provider's message id that this answers."`
+
+	CloudContent `embed:""`
+
+	ReplyTo string `name:"reply-to" placeholder:"ID" help:"The provider's message id that this answers."`
 }
 
 // kinds names the kinds that are given, and what refines them.
@@ -33,6 +36,7 @@ func (c *ContentFlags) kinds() []string {
 	for _, k := range [...]struct{ flag, value string }{
 		{"--text", c.Text}, {"--image", c.Image}, {"--video", c.Video}, {"--document", c.Document}, {"--audio", c.Audio},
 		{"--sticker", c.Sticker}, {"--contact", c.Contact}, {"--location", c.Location}, {"--poll", c.Poll},
+		{"--template", c.Template}, {"--react", c.React}, {"--content", c.Content},
 	} {
 		if k.value != "" {
 			kinds = append(kinds, k.flag)
@@ -46,7 +50,7 @@ func (c *ContentFlags) content() (*api.Content, error) {
 	kinds := c.kinds()
 	switch {
 	case len(kinds) == 0:
-		return nil, usagef("nothing to say: give --text, --image, --video, --document, --audio, --sticker, --contact, --location or --poll")
+		return nil, usagef("nothing to say: give --text, --image, --video, --document, --audio, --sticker, --contact, --location, --poll, --template, --react or --content")
 	case len(kinds) > 1:
 		return nil, usagef("%s are too many: a notification says one thing", strings.Join(kinds, " and "))
 	}
@@ -56,19 +60,27 @@ func (c *ContentFlags) content() (*api.Content, error) {
 	out := &api.Content{ReplyTo: c.ReplyTo}
 	switch kinds[0] {
 	case "--text":
-		if out.Text = &c.Text; c.Title != "" || c.Link != "" {
+		if out.Text = &c.Text; len(c.Button) > 0 {
+			return out, c.fill("--button", c.Text, out)
+		}
+		if c.Title != "" || c.Link != "" {
 			out.Text, out.Push = nil, &api.Push{Title: c.Title, Body: c.Text, Link: c.Link}
 		}
 	case "--image":
-		out.Image = &api.Media{URL: c.Image, Caption: c.Caption, ViewOnce: c.ViewOnce}
+		url, id := named(c.Image)
+		out.Image = &api.Media{URL: url, MediaID: id, Caption: c.Caption, ViewOnce: c.ViewOnce}
 	case "--video":
-		out.Video = &api.Media{URL: c.Video, Caption: c.Caption, ViewOnce: c.ViewOnce}
+		url, id := named(c.Video)
+		out.Video = &api.Media{URL: url, MediaID: id, Caption: c.Caption, ViewOnce: c.ViewOnce}
 	case "--document":
-		out.Document = &api.Document{URL: c.Document, Caption: c.Caption, Filename: c.Filename}
+		url, id := named(c.Document)
+		out.Document = &api.Document{URL: url, MediaID: id, Caption: c.Caption, Filename: c.Filename}
 	case "--audio":
-		out.Audio = &api.Audio{URL: c.Audio, ViewOnce: c.ViewOnce}
+		url, id := named(c.Audio)
+		out.Audio = &api.Audio{URL: url, MediaID: id, ViewOnce: c.ViewOnce}
 	case "--sticker":
-		out.Sticker = &api.Sticker{URL: c.Sticker}
+		url, id := named(c.Sticker)
+		out.Sticker = &api.Sticker{URL: url, MediaID: id}
 	case "--contact":
 		name, phone, found := strings.Cut(c.Contact, "=")
 		if !found {
@@ -79,6 +91,10 @@ func (c *ContentFlags) content() (*api.Content, error) {
 		return out, c.setLocation(out)
 	case "--poll":
 		out.Poll = &api.Poll{Question: c.Poll, Options: c.Option}
+	case "--content":
+		return c.whole()
+	default:
+		return out, c.fill(kinds[0], c.Text, out)
 	}
 	return out, nil
 }
@@ -109,6 +125,10 @@ func (c *ContentFlags) refines(kind string) error {
 		{"--filename", c.Filename != "", "--document"},
 		{"--view-once", c.ViewOnce, "--image --video --audio"},
 		{"--option", len(c.Option) > 0, "--poll"},
+		{"--language", c.Language != "", "--template"},
+		{"--param", len(c.Param) > 0, "--template"},
+		{"--button", len(c.Button) > 0, "--text"},
+		{"--reply-to", c.ReplyTo != "", "--text --image --video --document --audio --sticker --contact --location --poll --template"},
 	} {
 		if r.given && !strings.Contains(r.of+" ", kind+" ") {
 			return usagef("%s goes with %s", r.flag, strings.Join(strings.Fields(r.of), ", "))

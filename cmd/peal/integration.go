@@ -269,12 +269,14 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	}
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused), "warning", in.Warning,
+		"templates", templatesText(in.Templates),
 		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL, "verify token", in.VerifyToken,
 		"base url", s.BaseURL, "phone number id", cloud.PhoneNumberID, "waba id", cloud.WABAID, "graph version", cloud.GraphVersion,
 		"messages path", cloud.MessagesPath, "auth header", cloud.AuthHeader, "limit", rateText(s.Limit),
-		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit),
+		"limit of each recipient", recipientText(s.RecipientLimit), "look-up limit", rateText(s.LookupLimit), "receipt timeout", s.ReceiptTimeout,
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
-		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown,
+		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown, "window", cloud.Window,
+		"stop words", strings.Join(s.StopWords, ", "), "start words", strings.Join(s.StartWords, ", "), "requires opt-in", strings.Join(s.RequireOptIn, " "),
 		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),
 	)
 }

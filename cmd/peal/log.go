@@ -14,7 +14,8 @@ import (
 // LogCmd is `peal log`.
 type LogCmd struct {
 	List    LogListCmd    `cmd:"" default:"withargs" help:"List deliveries, newest first; the same as peal log."`
-	Show    LogShowCmd    `cmd:"" help:"Show one delivery with its timeline."`
+	Show    LogShowCmd    `cmd:"" help:"Show one delivery with its timeline, and why it is as it is."`
+	Explain LogExplainCmd `cmd:"" help:"Tell why one delivery is as it is: every decision in order, and what happens next."`
 	Resolve LogResolveCmd `cmd:"" help:"Settle deliveries whose outcome is uncertain."`
 
 	Conn `embed:"" group:"conn"`

@@ -30,7 +30,20 @@ func (c *LogShowCmd) Run(ctx context.Context, t *term, parent *LogCmd) error {
 	if err != nil {
 		return err
 	}
-	return showDelivery(t, d, parent.JSON)
+	if err := showDelivery(t, d, parent.JSON); err != nil || parent.JSON {
+		return err
+	}
+	x, err := cl.ExplainDelivery(ctx, c.ID)
+	if missing(err) { // a server that is older than this command
+		return nil
+	}
+	if err == nil {
+		err = t.printf("\n")
+	}
+	if err != nil {
+		return err
+	}
+	return showExplanation(t, x)
 }
 
 // showDelivery prints everything about a delivery.

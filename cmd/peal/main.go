@@ -29,6 +29,7 @@ type cli struct {
 
 	Send        SendCmd        `cmd:"" group:"client" help:"Send a notification, or many from a file."`
 	Log         LogCmd         `cmd:"" group:"client" help:"Look at the log of deliveries."`
+	Inbound     InboundCmd     `cmd:"" group:"client" help:"Look at what people wrote."`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`
 	User        UserCmd        `cmd:"" group:"client" help:"Keep the users that notifications can name."`
 	Device      DeviceCmd      `cmd:"" group:"client" help:"Keep users' devices."`
@@ -36,6 +37,8 @@ type cli struct {
 	UserToken   UserTokenCmd   `cmd:"" group:"client" help:"Sign a user token, to try things out."`
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
 	Endpoint    EndpointCmd    `cmd:"" group:"client" help:"Keep endpoints: URLs of yours that are told what happens (outbound webhooks)."`
+	Template    TemplateCmd    `cmd:"" group:"client" help:"Look at the templates of a WhatsApp account."`
+	Media       MediaCmd       `cmd:"" group:"client" help:"Upload files to providers, to send them by their ids."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`
 	Tenant      TenantCmd      `cmd:"" group:"client" help:"Keep tenants; needs the operator key."`
 	Audit       AuditCmd       `cmd:"" group:"client" help:"Prove that nothing was lost: accepted = ended + in flight; needs the operator key."`

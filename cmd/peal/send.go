@@ -50,6 +50,7 @@ func (SendCmd) Help() string {
 	return "Examples:\n\n" +
 		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
 		"  peal send --user raju --title 'Your order' --text 'It is on its way' --link https://shop.example.com/orders/17 --dry-run\n" +
+		"  peal send --to +919812345678 --template order_paid --language en_US --param Ann --param '$ 100.99'\n" +
 		"  peal send --audience app=com.example.shop,platform=android --title Sale --text 'Today only' --priority bulk\n" +
 		"  peal send --file batch.json"
 }

@@ -19,6 +19,7 @@ type SettingsFlags struct {
 	RecipientRate  string        `name:"recipient-rate" placeholder:"N/PERIOD" help:"Most sends to each recipient on its own, once its burst is used up: 1/6s; 0 for no limit. Who is over it waits, the others go on."`
 	RecipientBurst int           `name:"recipient-burst" placeholder:"COUNT" help:"How many may go to a recipient at once after a quiet time; with --recipient-rate."`
 	LookupRate     string        `name:"lookup-rate" placeholder:"N/PERIOD" help:"Most look-ups in any window."`
+	ReceiptTimeout string        `name:"receipt-timeout" placeholder:"DURATION" help:"wasender, whatsapp_cloud: how long after a send a receipt should have come; what has none by then is looked up. 0s: never."`
 	Concurrency    int           `name:"concurrency" placeholder:"COUNT" help:"Calls in flight at once."`
 	CallTimeout    time.Duration `name:"call-timeout" placeholder:"DURATION" help:"Longest call to the provider."`
 	MaxAttempts    int           `name:"max-attempts" placeholder:"COUNT" help:"Attempts before a delivery becomes a dead letter."`
@@ -26,6 +27,9 @@ type SettingsFlags struct {
 	RetryCap       time.Duration `name:"retry-cap" placeholder:"DURATION" help:"Longest wait between attempts."`
 	App            []string      `name:"app" sep:"none" placeholder:"ID" help:"Of fcm, apns, webpush: an app that it serves; may be repeated. Without, it serves all that no other integration names."`
 	CA             string        `name:"ca" placeholder:"FILE" help:"Certificates (PEM) that the provider's may be signed by, beside the system's."`
+	StopWord       []string      `name:"stop-word" sep:"none" placeholder:"WORD" help:"WhatsApp: a word with which people opt out, in place of those that Peal knows; may be repeated."`
+	StartWord      []string      `name:"start-word" sep:"none" placeholder:"WORD" help:"WhatsApp: a word with which they opt in again; may be repeated."`
+	RequireOptIn   []string      `name:"require-opt-in" sep:"none" placeholder:"CATEGORY" help:"WhatsApp: messages of this category (marketing, utility, authentication) only go to who has opted in; may be repeated."`
 	CloudFlags     `embed:""`
 	OnUnknown      string `name:"on-unknown" enum:",reconcile,hold,resend" default:"" placeholder:"WHAT" help:"What to do when the outcome of a call is unknown: reconcile (wait for a receipt that proves it), hold (leave it to a person) or resend."`
 }
@@ -37,6 +41,7 @@ type CloudFlags struct {
 	GraphVersion  string `name:"graph-version" placeholder:"VERSION" help:"whatsapp_cloud: version of the Graph API, such as v26.0."`
 	MessagesPath  string `name:"messages-path" placeholder:"PATH" help:"whatsapp_cloud: where a gateway takes messages, in place of Meta's path; 360dialog: /messages."`
 	AuthHeader    string `name:"auth-header" placeholder:"NAME" help:"whatsapp_cloud: the header in which a gateway wants the bare token; 360dialog: D360-API-KEY."`
+	Window        string `name:"window" enum:",enforce,off" default:"" placeholder:"WHAT" help:"whatsapp_cloud: enforce (do not call for free text outside of the 24-hour window; the default) or off (leave it to Meta)."`
 }
 
 // cloud makes the API's settings; nil when no flag was given.
@@ -52,9 +57,10 @@ func (f *CloudFlags) cloud() *api.WhatsAppCloud {
 func (f *SettingsFlags) settings() (s api.Settings, some bool, err error) {
 	s = api.Settings{
 		BaseURL: f.BaseURL, Concurrency: f.Concurrency, MaxAttempts: f.MaxAttempts,
-		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown,
+		Timeout: durationText(f.CallTimeout), RetryBase: durationText(f.RetryBase), RetryCap: durationText(f.RetryCap), OnUnknown: f.OnUnknown, ReceiptTimeout: f.ReceiptTimeout,
 	}
 	s.Apps, s.WhatsAppCloud = f.App, f.cloud()
+	s.StopWords, s.StartWords, s.RequireOptIn = f.StopWord, f.StartWord, f.RequireOptIn
 	if f.CA != "" {
 		if s.CA, err = readCA(f.CA); err != nil {
 			return s, false, err

@@ -26,6 +26,7 @@ type UserSetCmd struct {
 	ID string `arg:"" help:"Your own id of the user."`
 
 	Phone      string `name:"phone" placeholder:"PHONE" help:"Phone number in E.164; without it the user has none."`
+	WhatsAppID string `name:"whatsapp-user-id" placeholder:"ID" help:"WhatsApp user id, such as US.13491208655302741918."`
 	Email      string `name:"email" placeholder:"ADDRESS" help:"E-mail address."`
 	Locale     string `name:"locale" placeholder:"TAG" help:"Language, such as en-IN."`
 	TimeZone   string `name:"time-zone" placeholder:"ZONE" help:"Time zone, such as Asia/Kolkata."`
@@ -41,7 +42,7 @@ func (c *UserSetCmd) Run(ctx context.Context, t *term, parent *UserCmd) error {
 	if err != nil {
 		return err
 	}
-	req := api.UserRequest{Phone: c.Phone, Email: c.Email, Locale: c.Locale, TimeZone: c.TimeZone}
+	req := api.UserRequest{Phone: c.Phone, WhatsAppUserID: c.WhatsAppID, Email: c.Email, Locale: c.Locale, TimeZone: c.TimeZone}
 	if c.Attributes != "" {
 		if !json.Valid([]byte(c.Attributes)) {
 			return usagef(`--attributes is no JSON; give an object such as {"plan": "gold"}`)
@@ -100,6 +101,6 @@ func (t *term) user(asJSON bool, u *api.User) error {
 	if asJSON {
 		return t.json(u)
 	}
-	return t.facts("id", u.ID, "phone", u.Phone, "email", u.Email, "locale", u.Locale, "time zone", u.TimeZone,
+	return t.facts("id", u.ID, "phone", u.Phone, "whatsapp user id", u.WhatsAppUserID, "email", u.Email, "locale", u.Locale, "time zone", u.TimeZone,
 		"attributes", string(u.Attributes), "updated", longTime(&u.UpdatedAt))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"peal/internal/bell"
+	"peal/internal/catalogue"
 	"peal/internal/clock"
 	"peal/internal/config"
 	"peal/internal/httpapi"
@@ -68,8 +69,10 @@ type App struct {
 	outbound  *outbound.Stage
 	told      *outbound.Retainer
 	expander  *route.Expander
+	catalogue *catalogue.Catalogue
 	quotas    *accept.Quotas
 	queues    *accept.Queues
+	replays   *accept.Replays
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 	waker     atomic.Pointer[ledger.Ledger]
@@ -109,11 +112,15 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	a.directory = integration.NewDirectory(a.store, v, all.Kinds(), log)
 	a.service = integration.NewService(a.directory, a.store, a.clock.Now)
 	a.service.HandTo(a.stream)
+	a.service.KeepMediaIn(a.store)
 	a.directory.OnWrite(a.stream.Changed)
 	a.stream.OnChange(func(ctx context.Context) {
 		a.outbound.Reread()
 		if err := a.directory.Reload(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("integrations not read; going on with what is known", "error", err)
+		}
+		if err := a.catalogue.Reload(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("catalogues of templates not read; going on with what is known", "error", err)
 		}
 	})
 	a.leases = lease.New(lease.Config{Records: a.store, Node: a.node, Log: log})
@@ -125,7 +132,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 		return nil, err
 	}
 	a.stages(v, after)
-	return a, nil
+	return a, a.catalogue.Reload(ctx)
 }
 
 // openData locks the data folder and opens the records and the broker in it.
@@ -212,14 +219,21 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Records: a.store, Retained: a.store, Jobs: a.ledger, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	})
 	a.service.CallWith(a.env())
+	templates := catalogue.Config{
+		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Log: a.log, Now: a.clock.Now,
+	}
+	if a.has(peal.RoleSend) {
+		templates.Jobs = a.stream
+	}
+	a.catalogue = catalogue.New(templates)
 	a.send = send.New(send.Config{
 		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
-		Metrics: a.metrics, Log: a.log,
+		Templates: a.catalogue, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
-		Now: a.clock.Now,
+		Integrations: a.directory, Records: a.store, People: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Templates: a.catalogue, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
 		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Env: a.env(),
@@ -232,7 +246,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Own: a.call, Records: a.store, Events: a.store, Watch: a.bell.Watch, Poll: pollEvents, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
 	})
 	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
-	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store}
+	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue}
 	a.expander = route.NewExpander(route.ExpanderConfig{
 		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
@@ -243,16 +257,17 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.quotas = accept.NewQuotas(accept.QuotasConfig{
 		Usage: a.store, Nodes: accepting, Rate: a.cfg.TenantRate, Queued: a.cfg.TenantMaxQueued, Log: a.log,
 	})
+	a.replays = accept.NewReplays(a.store, a.log)
 	a.queues = accept.NewQueues(accept.QueuesConfig{
 		Waiting: a.stream, Accounts: a.directory, Nodes: accepting, Log: a.log, Now: a.clock.Now,
 	})
 	a.api = httpapi.New(httpapi.Config{
 		Accept: accept.New(accept.Config{
-			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues,
+			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues, Replays: a.replays,
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
-		Devices: a.store, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,

@@ -15,6 +15,7 @@ import (
 	"peal/internal/lease"
 	"peal/internal/outbound"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/pipeline/send"
 )
 
@@ -125,9 +126,9 @@ func (a alone) Run(ctx context.Context) error {
 
 // stagesOf are what this node's roles ask for.
 func (a *App) stagesOf() []stage {
-	all := []stage{a.directory, a.stream}
+	all := []stage{a.directory, a.stream, a.catalogue}
 	if a.has(peal.RoleAccept) {
-		all = append(all, a.quotas, a.queues)
+		all = append(all, a.quotas, a.queues, a.replays)
 	}
 	if a.has(peal.RoleSend) {
 		all = append(all, a.send)
@@ -139,6 +140,7 @@ func (a *App) stagesOf() []stage {
 		all = append(all, a.folder, a.outbound)
 		for name, s := range map[string]stage{
 			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor, "endpoints": a.told,
+			"templates": a.catalogue.Syncer(),
 		} {
 			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
 		}
@@ -191,6 +193,10 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
+		a.handOver(ctx)
+		return nil
+	})
+	g.Go(func() error {
 		watchBroker(ctx, a.stream.Ready, func(able bool) { a.leases.Able(peal.RoleSend, able) })
 		return nil
 	})
@@ -206,4 +212,28 @@ func (a *App) Run(ctx context.Context) error {
 	err := g.Wait()
 	stop()
 	return errors.Join(err, <-kept)
+}
+
+// dueRoom is how many transactions may have made deliveries due whose jobs are not published yet.
+const dueRoom = 256
+
+// handOver publishes the jobs of deliveries that fall due before their time, until ctx ends: the writer, which tells of
+// them, must not wait for the broker.
+func (a *App) handOver(ctx context.Context) {
+	due := make(chan []pipeline.Job, dueRoom)
+	a.store.OnDue(func(jobs []pipeline.Job) {
+		select {
+		case due <- jobs:
+		default:
+			a.wake() // the ledger finds them
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case jobs := <-due:
+			a.stream.Publish(jobs)
+		}
+	}
 }

@@ -17,7 +17,7 @@ func rows() [][]string {
 			"internal/metrics", "internal/arch", "internal/clock", "internal/backup", "internal/bell",
 		},
 		{"client", "internal/pipeline", "internal/provider", "internal/usertoken"},
-		{"internal/pipeline/*", "internal/integration", "internal/outbound", "internal/lease", "internal/provider/wire"},
+		{"internal/pipeline/*", "internal/integration", "internal/catalogue", "internal/outbound", "internal/explain", "internal/lease", "internal/provider/wire"},
 		{"internal/store", "internal/stream", "internal/provider/*", "internal/httpapi"},
 		{"internal/provider/all", "internal/store/storetest", "internal/stream/natstest", "internal/provider/providertest"},
 		{"internal/app"},

@@ -26,9 +26,9 @@ func deref(t *time.Time) time.Time {
 	return t.UTC()
 }
 
-func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
+func notificationOf(n *peal.Notification, ds []peal.Delivery, now time.Time) api.Notification {
 	out := api.Notification{
-		ID: n.ID, Recipient: api.Recipient{Phone: n.Phone, UserID: n.UserID}, Metadata: n.Metadata, Priority: n.Priority.String(),
+		ID: n.ID, Recipient: recipientOf(n), Metadata: n.Metadata, Priority: n.Priority.String(),
 		SendAt:    optional(n.SendAt),
 		ExpiresAt: optional(n.ExpiresAt), CreatedAt: n.CreatedAt.UTC(), Deliveries: make([]api.Delivery, len(ds)),
 	}
@@ -40,7 +40,19 @@ func notificationOf(n *peal.Notification, ds []peal.Delivery) api.Notification {
 		out.Deliveries[i], statuses[i] = deliveryOf(&ds[i]), ds[i].Status
 	}
 	out.Status = string(peal.Sum(statuses))
+	if len(n.Ladder) > 0 {
+		out.Status = string(peal.SumLadder(ds, now))
+		_ = json.Unmarshal(n.Ladder, &out.Ladder) // Peal wrote it; one that cannot be read is left out
+	}
 	return out
+}
+
+func recipientOf(n *peal.Notification) api.Recipient {
+	r := api.Recipient{Phone: n.Phone, UserID: n.UserID}
+	if peal.IsWhatsAppUserID(n.Phone) {
+		r.Phone, r.WhatsAppUserID = "", n.Phone
+	}
+	return r
 }
 
 // expansionOf adds how far a notification to an audience has come, and sums up what the first deliveries do not show.
@@ -66,6 +78,9 @@ func deliveryOf(d *peal.Delivery) api.Delivery {
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), DueAt: optional(d.DueAt), ExpiresAt: optional(d.ExpiresAt),
 		SentAt: optional(d.SentAt), DeliveredAt: optional(d.DeliveredAt), ReadAt: optional(d.ReadAt), EndedAt: optional(d.EndedAt),
 	}
+	if d.Rung != nil {
+		out.Rung = &d.Rung.Number
+	}
 	var c api.Content
 	if json.Unmarshal(d.Payload, &c) == nil { // Peal wrote it; a row without is shown without
 		out.Content = &c
@@ -85,6 +100,7 @@ func eventOf(e *peal.Event) api.Event {
 	out := api.Event{
 		At: e.At.UTC(), Type: string(e.Type), Status: string(e.Status), Attempt: e.Attempt, Outcome: string(e.Class),
 		Code: e.Code, Detail: e.Detail, DurationMS: e.Took.Milliseconds(),
+		WaitedMS: e.Waited.Milliseconds(), WaitedFor: string(e.WaitedFor),
 	}
 	if accept.CanTell(e.OccurredAt) { // it is a provider's word
 		out.OccurredAt = e.OccurredAt.UTC()

@@ -88,6 +88,7 @@ func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationO
 	if err != nil {
 		s.cfg.Log.Warn("uncertain deliveries not counted", "integration_id", found.ID, "error", err)
 	}
+	s.stoppedOf(ctx, &out.Body)
 	return out, nil
 }
 
@@ -148,6 +149,7 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), Settings: effective(in),
 	}
 	out.Warning = s.cfg.Integrations.Warning(in)
+	out.Templates = s.catalogueOf(in)
 	out.Public = s.cfg.Integrations.Public(in)
 	if admin {
 		out.WebhookURL = s.cfg.PublicURL() + "/hooks/" + in.Kind + "/" + in.HookToken
@@ -167,8 +169,8 @@ func effective(in *peal.Integration) api.Settings {
 	}
 	return api.Settings{
 		BaseURL: in.BaseURL, Limit: limit(in.Limit), LookupLimit: limit(in.LookupLimit),
-		RecipientLimit: recipientLimit(in.RecipientLimit),
-		Concurrency:    in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
+		RecipientLimit: recipientLimit(in.RecipientLimit), ReceiptTimeout: receiptTimeout(in),
+		Concurrency: in.Concurrency, Timeout: in.Timeout.String(), MaxAttempts: in.MaxAttempts,
 		RetryBase: in.RetryBase.String(), RetryCap: in.RetryCap.String(), OnUnknown: string(in.OnUnknown),
 		Apps: in.Apps, CA: in.CA, WhatsAppCloud: cloudOf(in),
 	}
@@ -181,6 +183,14 @@ func cloudOf(in *peal.Integration) *api.WhatsAppCloud {
 		return nil
 	}
 	return s.WhatsAppCloud
+}
+
+// receiptTimeout is empty for kinds that have no receipts.
+func receiptTimeout(in *peal.Integration) string {
+	if in.ReceiptTimeout == 0 && in.Channel == peal.ChannelPush {
+		return ""
+	}
+	return in.ReceiptTimeout.String()
 }
 
 func recipientLimit(l peal.Limit) *api.RecipientLimit {

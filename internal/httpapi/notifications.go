@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"peal/api"
+	"peal/internal/peal"
 	"peal/internal/pipeline/accept"
 )
 
@@ -266,8 +269,13 @@ func (s *Server) notification(ctx context.Context, tenantID, id string) (*notifi
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	out := notificationOf(n, ds)
+	slices.SortStableFunc(ds, func(a, b peal.Delivery) int { return cmp.Compare(a.RungNumber(), b.RungNumber()) })
+	out := notificationOf(n, ds, s.cfg.Now())
+	next := peal.NextRung(ds)
 	for i := range ds {
+		if !ds[i].OnRung(next) {
+			continue
+		}
 		out.Queue = accept.Later(out.Queue, s.cfg.Queues.Estimate(ctx, &ds[i]))
 	}
 	if n.Phone == "" && n.UserID == "" {

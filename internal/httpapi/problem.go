@@ -89,7 +89,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 	}
 	p := newProblem(string(e.Kind), e.Message, fields...)
 	p.retry = e.RetryAfter
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && e.Kind != peal.ProviderFailed { // that is nothing of ours
 		s.cfg.Log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID(ctx)), slog.String("code", p.Code), slog.Any("error", err))
 	}

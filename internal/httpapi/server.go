@@ -139,10 +139,14 @@ type Config struct {
 	Deliveries   Log
 	DeadLetters  DeadLetters
 	Uncertain    Uncertain
+	Explained    Explained
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
 	Devices      Devices
+	Templates    Templates // nil: there are no catalogues
+	Inbound      Inbound
+	Contacts     Contacts
 	UserKeys     UserKeys
 	Evidence     Evidence
 	Vault        Vault
@@ -183,8 +187,8 @@ type Server struct {
 	auth   *authenticator
 	bodies sync.Pool
 
-	accepts, webhooks *gate
-	streams           *streams
+	accepts, webhooks, uploads *gate
+	streams                    *streams
 }
 
 // New makes a Server with all routes.
@@ -219,6 +223,7 @@ func New(cfg Config) *Server {
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
+		uploads: newGate(maxUploads),
 		streams: newStreams(),
 	}
 	s.health()
@@ -229,12 +234,17 @@ func New(cfg Config) *Server {
 	s.docs()
 	s.notifications()
 	s.deliveries()
+	s.explanations()
 	s.uncertain()
 	s.deadLetters()
 	s.events()
 	s.integrations()
 	s.endpoints()
+	s.templates()
+	s.mediaRoutes()
 	s.users()
+	s.inbound()
+	s.contacts()
 	s.devices()
 	s.receipts()
 	s.userKeys()
@@ -258,7 +268,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Events", "Users", "Devices", "Integrations", "Endpoints", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Inbound", "Events", "Endpoints", "Users", "Devices", "Contacts", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}
@@ -294,7 +304,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.writeProblem(w, r, err)
 			return
 		}
-		r.Header["Content-Type"] = jsonType // every body is JSON; a curl -d that calls it a form is forgiven
+		if !isUpload(r) {
+			r.Header["Content-Type"] = jsonType // every other body is JSON; a curl -d that calls it a form is forgiven
+		}
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.mux.ServeHTTP(w, r)

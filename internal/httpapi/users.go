@@ -37,7 +37,7 @@ type (
 
 func userOf(u *peal.User) api.User {
 	return api.User{
-		ID: u.ID, Phone: u.Phone, Email: u.Email, Locale: u.Locale, TimeZone: u.TimeZone, Attributes: u.Attributes,
+		ID: u.ID, Phone: u.Phone, WhatsAppUserID: u.WhatsAppUserID, Email: u.Email, Locale: u.Locale, TimeZone: u.TimeZone, Attributes: u.Attributes,
 		UpdatedAt: u.UpdatedAt.UTC(),
 	}
 }
@@ -65,12 +65,15 @@ func userIn(id string, req *api.UserRequest) (peal.User, faults) {
 	if req.Phone != "" {
 		f.check("phone", accept.CheckPhone(req.Phone))
 	}
+	if req.WhatsAppUserID != "" {
+		f.check("whatsapp_user_id", accept.CheckWhatsAppUserID(req.WhatsAppUserID))
+	}
 	if req.Email != "" {
 		f.check("email", checkEmail(req.Email))
 	}
 	f.check("locale", checkLocale(req.Locale))
 	f.check("time_zone", checkZone(req.TimeZone))
-	u := peal.User{ID: id, Phone: req.Phone, Email: req.Email, Locale: req.Locale, TimeZone: req.TimeZone}
+	u := peal.User{ID: id, Phone: req.Phone, WhatsAppUserID: req.WhatsAppUserID, Email: req.Email, Locale: req.Locale, TimeZone: req.TimeZone}
 	if raw := bytes.TrimSpace(req.Attributes); len(raw) > 0 && string(raw) != "null" {
 		var compact bytes.Buffer
 		switch err := json.Compact(&compact, raw); {

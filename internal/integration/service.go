@@ -39,7 +39,8 @@ type Service struct {
 	writer Writer
 	now    func() time.Time
 	jobs   Jobs
-	env    provider.Env // that Validate calls with
+	env    provider.Env // that Validate and uploads call with
+	media  MediaRecords
 }
 
 // NewService makes a service that keeps the directory up to date with what it changes.
@@ -132,6 +133,7 @@ func merge(s, p *api.Settings) {
 	s.Limit = orDefault(p.Limit, s.Limit)
 	s.RecipientLimit = orDefault(p.RecipientLimit, s.RecipientLimit)
 	s.LookupLimit = orDefault(p.LookupLimit, s.LookupLimit)
+	s.ReceiptTimeout = orDefault(p.ReceiptTimeout, s.ReceiptTimeout)
 	s.Concurrency = orDefault(p.Concurrency, s.Concurrency)
 	s.Timeout = orDefault(p.Timeout, s.Timeout)
 	s.MaxAttempts = orDefault(p.MaxAttempts, s.MaxAttempts)
@@ -145,6 +147,15 @@ func merge(s, p *api.Settings) {
 	if p.Apps != nil { // an empty list is every app again
 		s.Apps = p.Apps
 	}
+	if p.StopWords != nil {
+		s.StopWords = p.StopWords
+	}
+	if p.StartWords != nil {
+		s.StartWords = p.StartWords
+	}
+	if p.RequireOptIn != nil {
+		s.RequireOptIn = p.RequireOptIn
+	}
 }
 
 func mergeCloud(s, p *api.WhatsAppCloud) *api.WhatsAppCloud {
@@ -157,6 +168,7 @@ func mergeCloud(s, p *api.WhatsAppCloud) *api.WhatsAppCloud {
 		GraphVersion:  orDefault(p.GraphVersion, s.GraphVersion),
 		MessagesPath:  orDefault(p.MessagesPath, s.MessagesPath),
 		AuthHeader:    orDefault(p.AuthHeader, s.AuthHeader),
+		Window:        orDefault(p.Window, s.Window),
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	defaultAttempts    = 5
 	defaultRetryBase   = 5 * time.Second
 	defaultRetryCap    = time.Hour
+	maxReceiptTimeout  = 7 * 24 * time.Hour
 	maxCA              = 64 << 10    // bytes
 	maxPeriod          = time.Minute // a queue's new owner holds off for a period: it does not know what was sent before
 )
@@ -45,7 +46,8 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	}
 	in.Limit = c.limit("settings.limit", s.Limit, def.Limit)
 	in.RecipientLimit = c.recipientLimit(s.RecipientLimit, def.RecipientLimit)
-	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, def.Limit)
+	in.LookupLimit = c.limit("settings.lookup_limit", s.LookupLimit, orDefault(def.LookupLimit, def.Limit))
+	in.ReceiptTimeout = c.receiptTimeout(s.ReceiptTimeout, def.ReceiptTimeout)
 	in.Concurrency = orDefault(s.Concurrency, orDefault(def.Concurrency, defaultConcurrency))
 	in.Timeout = c.duration("settings.timeout", s.Timeout, defaultTimeout, 100*time.Millisecond, maxTimeout)
 	in.MaxAttempts = orDefault(s.MaxAttempts, defaultAttempts)
@@ -57,6 +59,8 @@ func applySettings(in *peal.Integration, kind provider.Kind) error {
 	if s.WhatsAppCloud != nil && kind.Name() != cloudKind {
 		c.bad("settings.whatsapp_cloud", "unknown", "leave it out: only integrations of kind %s have these", cloudKind)
 	}
+	in.Window = def.Window && (s.WhatsAppCloud == nil || s.WhatsAppCloud.Window != windowOff)
+	c.consent(in, &s)
 	in.OnUnknown = orDefault(peal.OnUnknown(s.OnUnknown), def.OnUnknown)
 	if len(c.fields) > 0 {
 		return &peal.Error{Kind: peal.Invalid, Message: "the settings are not right", Fields: c.fields}
@@ -138,6 +142,19 @@ func (c *checker) recipientLimit(l *api.RecipientLimit, def peal.Limit) peal.Lim
 	}
 	period := c.duration("settings.recipient_limit.period", l.Period, time.Second, 10*time.Millisecond, time.Hour)
 	return peal.Limit{Rate: l.Rate, Period: period, Burst: max(1, l.Burst)}
+}
+
+// receiptTimeout is how long a receipt may take; 0 for as long as it likes.
+func (c *checker) receiptTimeout(s string, def time.Duration) time.Duration {
+	const path = "settings.receipt_timeout"
+	if s != "" && def == 0 {
+		c.bad(path, "unknown", "leave it out: of this kind of provider there are no receipts")
+		return 0
+	}
+	if d, err := time.ParseDuration(s); err == nil && d == 0 {
+		return 0
+	}
+	return c.duration(path, s, def, time.Second, maxReceiptTimeout)
 }
 
 func (c *checker) duration(path, s string, def, least, most time.Duration) time.Duration {

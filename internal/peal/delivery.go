@@ -9,11 +9,12 @@ import (
 type Notification struct {
 	TenantID  string
 	ID        string
-	Phone     string
+	Phone     string // or a WhatsApp user id
 	UserID    string
 	EventType string
 	EventAt   time.Time
 	Metadata  json.RawMessage
+	Ladder    json.RawMessage // as api.Rung list, of one that names a ladder
 	Priority  Priority
 	SendAt    time.Time // zero: at once
 	ExpiresAt time.Time // zero: never
@@ -31,6 +32,7 @@ type Delivery struct {
 	UserID         string
 	Payload        json.RawMessage // what is to be said, as api.Content
 	Priority       Priority
+	Rung           *Rung // its place on the notification's ladder; nil: there is none
 	Status         Status
 	MessageID      string
 	MessageKey     string
@@ -56,12 +58,22 @@ func (d *Delivery) Expired(now time.Time) bool {
 	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
 }
 
-// From is since when it may be sent: when it was accepted, or its notification's send_at.
+// From is since when it may be sent: when it was accepted, or its notification's send_at; on a ladder its turn.
 func (d *Delivery) From() time.Time {
-	if d.SendAt.After(d.CreatedAt) {
-		return d.SendAt
+	from := d.CreatedAt
+	if d.SendAt.After(from) {
+		from = d.SendAt
 	}
-	return d.CreatedAt
+	if r := d.Rung; r != nil && r.Number > 0 {
+		turn := r.At
+		if d.UpdatedAt.Before(turn) { // it came earlier; it was claimed then
+			turn = d.UpdatedAt
+		}
+		if turn.After(from) {
+			from = turn
+		}
+	}
+	return from
 }
 
 // EventType names a fact of a delivery's timeline.
@@ -73,12 +85,14 @@ const (
 	EventAttempt   EventType = "attempt"
 	EventReceipt   EventType = "receipt"
 	EventKey       EventType = "key"
+	EventHeld      EventType = "held" // it waits for something that was found out without a call, such as its template
 	EventSkipped   EventType = "skipped"
 	EventCanceled  EventType = "canceled"
 	EventExpired   EventType = "expired"
 	EventRedriven  EventType = "redriven"
 	EventDiscarded EventType = "discarded"
 	EventResolved  EventType = "resolved"
+	EventLadder    EventType = "ladder"   // why the turn of a rung came
 	EventRestored  EventType = "restored" // from a backup that does not know what became of it
 	// EventReconciled is what looking into the provider's log of messages came to.
 	EventReconciled EventType = "reconciled"
@@ -95,5 +109,7 @@ type Event struct {
 	Code       string
 	Detail     string
 	Took       time.Duration
-	OccurredAt time.Time // by the provider's clock
+	OccurredAt time.Time     // by the provider's clock
+	Waited     time.Duration // of an attempt: since it might have been made
+	WaitedFor  WaitFor
 }

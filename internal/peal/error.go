@@ -23,6 +23,7 @@ const (
 	QuotaExceeded       Kind = "quota_exceeded"
 	Overloaded          Kind = "overloaded"
 	Unavailable         Kind = "unavailable"
+	ProviderFailed      Kind = "provider_failed"
 	Internal            Kind = "internal"
 )
 

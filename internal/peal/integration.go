@@ -55,6 +55,7 @@ type Integration struct {
 	Limit          Limit
 	RecipientLimit Limit // of each recipient on its own
 	LookupLimit    Limit
+	ReceiptTimeout time.Duration // after it a sent message without a receipt is looked up; 0: never
 	Concurrency    int
 	Timeout        time.Duration
 	MaxAttempts    int
@@ -63,6 +64,10 @@ type Integration struct {
 	OnUnknown      OnUnknown
 	Apps           []string // app ids that it serves; none: all that no other integration names
 	CA             string   // certificates in PEM, trusted beside the system's
+	Window         bool     // what is no template is only sent to who wrote in the last 24 hours
+	StopWords      []string // with which people opt out; nil: those that are known
+	StartWords     []string // and in again
+	RequireOptIn   []string // categories that nobody is sent who has not asked for them
 
 	Pause     *Pause
 	CreatedAt time.Time

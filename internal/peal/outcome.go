@@ -27,7 +27,17 @@ type Outcome struct {
 	Took       time.Duration // how long the call took
 	Pause      PauseCode     // for ClassThrottled and ClassIntegration: what the pause is called
 	Quiet      string        // for ClassThrottled: whom alone it concerns, one of the client's groups or QuietRecipient; empty: all
+	Growth     Growth        // for ClassThrottled with Quiet: how the waits grow where RetryAfter is 0; zero: as send's own do
+	Ease       time.Duration // for ClassThrottled of all: for how long its limit is halved
+	MaxTries   int           // for ClassTemporary: how many attempts are worth it at most; 0: the integration's
 	Device     DeviceWord    // what it says of the device
+	Template   TemplateWord  // what it says of the message's template
+}
+
+// Growth is how waits grow that follow one another: Base, then Factor times as long each, up to Most.
+type Growth struct {
+	Base, Most time.Duration
+	Factor     int
 }
 
 // QuietRecipient is the Outcome.Quiet that concerns the recipient of the message alone.
@@ -49,6 +59,9 @@ const CodeQuiet = "quiet"
 // CodeRestored is the code of a delivery that may have been sent after the backup was made from which it came.
 const CodeRestored = "restored"
 
+// CodeNoReceipt is the code of a sent delivery of which no receipt has come, though it should have.
+const CodeNoReceipt = "no_receipt"
+
 // CodeClient is the code of what a client reported of its delivery: its app or its browser, not a provider.
 const CodeClient = "client"
 
@@ -59,8 +72,11 @@ type Attempt struct {
 	IntegrationID string
 	Number        int
 	Priority      Priority // the lane that a retry waits in
+	Ladder        bool     // its delivery may be one of a ladder, which goes by what becomes of it
 	Outcome       Outcome
 	At            time.Time
+	Waited        time.Duration // since it might have been made
+	WaitedFor     WaitFor
 
 	// What send has decided by the outcome and the integration's policy:
 	Next  Status    // Sent, Queued, Failed, Uncertain; or Skipped, of no call, when there was nobody to call for
@@ -80,4 +96,5 @@ type Evidence struct {
 	Code          string    // for Failed; CodeClient of a client's report
 	Reason        string    // the provider's words; of a client's report what was done, such as opened
 	At            time.Time // by the provider's clock; zero when it did not say
+	Keyless       bool      // of a provider whose webhooks name messages by MessageID: there is no key to learn
 }

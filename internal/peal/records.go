@@ -48,13 +48,14 @@ type UserKey struct {
 
 // User is a person the tenant wants to reach.
 type User struct {
-	ID         string
-	Phone      string
-	Email      string
-	Locale     string // BCP 47
-	TimeZone   string // IANA
-	Attributes json.RawMessage
-	UpdatedAt  time.Time
+	ID             string
+	Phone          string
+	WhatsAppUserID string // of one whose number is not known, or beside it
+	Email          string
+	Locale         string // BCP 47
+	TimeZone       string // IANA
+	Attributes     json.RawMessage
+	UpdatedAt      time.Time
 }
 
 // SealedIntegration is an integration as it is kept: its secrets sealed.

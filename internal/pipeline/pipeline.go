@@ -61,6 +61,7 @@ type Job struct {
 	DeliveryID    string
 	Priority      peal.Priority
 	Due           time.Time // zero or past: now
+	Anew          bool      // of one that is due later: it takes the place of the schedule that stands, if one does
 }
 
 // Submission is what accept hands to the records: a notification with its planned deliveries.
@@ -139,6 +140,13 @@ type Unkeyed struct {
 	Status     peal.Status
 	SentAt     time.Time
 	CheckAt    time.Time
+}
+
+// Stuck is a sent delivery of which no receipt has come, and what looking it up came to.
+type Stuck struct {
+	TenantID   string
+	DeliveryID string
+	Detail     string
 }
 
 // Lost is an uncertain delivery that is to be looked for in its account's log. Its call was made between From and To.

@@ -8,6 +8,7 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -116,6 +117,15 @@ type Defaults struct {
 	MayDouble bool
 	// Checks are the times after a send at which it is looked up if no receipt has come. Empty: never.
 	Checks []time.Duration
+	// UserIDs says that it reaches people by their WhatsApp user id, too.
+	UserIDs bool
+	// Window says that only a template reaches somebody who has not written in the last 24 hours.
+	Window bool
+	// ReceiptTimeout is how long after a send a receipt should have come: what has none by then is looked up, and an
+	// integration that brings none at all is suspect. 0: of this kind there are no receipts.
+	ReceiptTimeout time.Duration
+	// LookupLimit is of look-ups; the zero value: Limit.
+	LookupLimit peal.Limit
 	// Finds are the times after a call without an answer at which it is looked for in the account's own log of messages.
 	// Empty: never. Its clients are LogReaders.
 	Finds []time.Duration
@@ -124,7 +134,7 @@ type Defaults struct {
 // Message is what a client is to send.
 type Message struct {
 	DeliveryID string
-	To         string // E.164 without spaces, with +; of a push, the device's id
+	To         string // E.164 without spaces, with +, or a WhatsApp user id; of a push, the device's id
 	Content    api.Content
 	Device     *peal.Device // of a push
 	Priority   peal.Priority
@@ -181,6 +191,20 @@ type Preview struct {
 	Body   json.RawMessage // before encryption, where the provider wants it encrypted
 }
 
+// Media is a file that somebody sent, as it comes from the provider. The reader of Body closes it.
+type Media struct {
+	Body io.ReadCloser
+	Type string // empty: not said
+	Size int64  // -1: not said
+}
+
+// MediaReader is a Client that fetches the files of inbound messages.
+type MediaReader interface {
+	// Media begins to fetch the file of a message. The context has to live until the body is closed. It fails with an
+	// *Error; class permanent says that it is not there any more.
+	Media(ctx context.Context, m *peal.Inbound) (*Media, error)
+}
+
 // Validator is a Client whose provider says whether it would take a message, and shows it to nobody.
 type Validator interface {
 	Validate(ctx context.Context, m *Message) peal.Outcome
@@ -218,10 +242,15 @@ type Health struct {
 	Reason string // what went wrong when it is not OK
 }
 
-// Fact is one thing that a webhook says: evidence of a delivery, or the state of the account.
+// Fact is one thing that a webhook says: evidence of a delivery, the state of the account, or something of people. Tenant,
+// integration, channel and what else is ours is for the caller to fill in.
 type Fact struct {
-	Evidence *peal.Evidence // IntegrationID is for the caller to fill in
+	Evidence *peal.Evidence
 	Session  *Health
+	Template *peal.TemplateState // without a name it only says that the catalogue is to be read
+	Inbound  *peal.Inbound
+	Consent  *peal.Consent
+	Move     *peal.Move
 }
 
 // Error is what Lookup fails with.

@@ -23,6 +23,11 @@ const (
 		body_hash = excluded.body_hash, answer = excluded.answer, created_at = excluded.created_at`
 	sqlPutNotification = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
 		metadata, priority, deliveries, send_at, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	sqlPutLadder = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
+		metadata, priority, deliveries, send_at, expires_at, created_at, ladder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	sqlPutRung = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
+		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at,
+		rung, unless, rung_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	sqlPutDelivery = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
 		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -72,9 +77,14 @@ func acceptOne(t *tx, sub *pipeline.Submission) (pipeline.Verdict, error) {
 			return v, fmt.Errorf("write idempotency key: %w", err)
 		}
 	}
-	err := t.exec(sqlPutNotification, n.TenantID, n.ID, text(n.Phone), text(n.UserID), text(n.EventType), micros(n.EventAt),
-		text(string(n.Metadata)), int(n.Priority), len(sub.Deliveries), micros(n.SendAt), micros(n.ExpiresAt), n.CreatedAt.UnixMicro())
-	if err != nil {
+	query, args := sqlPutNotification, []any{
+		n.TenantID, n.ID, text(n.Phone), text(n.UserID), text(n.EventType), micros(n.EventAt),
+		text(string(n.Metadata)), int(n.Priority), len(sub.Deliveries), micros(n.SendAt), micros(n.ExpiresAt), n.CreatedAt.UnixMicro(),
+	}
+	if len(n.Ladder) > 0 {
+		query, args = sqlPutLadder, append(args, string(n.Ladder))
+	}
+	if err := t.exec(query, args...); err != nil {
 		return pipeline.Verdict{}, fmt.Errorf("write notification: %w", err)
 	}
 	for i := range sub.Deliveries {
@@ -116,10 +126,15 @@ func verdictOn(sub *pipeline.Submission, hash, answer []byte) pipeline.Verdict {
 }
 
 func putDelivery(t *tx, d *peal.Delivery) error {
-	err := t.exec(sqlPutDelivery, d.TenantID, d.ID, d.NotificationID, d.IntegrationID, d.Channel, d.Recipient,
+	query, args := sqlPutDelivery, []any{
+		d.TenantID, d.ID, d.NotificationID, d.IntegrationID, d.Channel, d.Recipient,
 		text(d.UserID), string(d.Payload), int(d.Priority), string(d.Status), inFlight(d.Status), text(d.ErrorCode), text(d.ErrorReason),
-		d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(), micros(d.DueAt), micros(d.ExpiresAt), micros(d.EndedAt))
-	if err != nil {
+		d.CreatedAt.UnixMicro(), d.UpdatedAt.UnixMicro(), micros(d.DueAt), micros(d.ExpiresAt), micros(d.EndedAt),
+	}
+	if r := d.Rung; r != nil {
+		query, args = sqlPutRung, append(args, r.Number, text(string(r.Unless)), r.At.UnixMicro())
+	}
+	if err := t.exec(query, args...); err != nil {
 		return fmt.Errorf("write delivery: %w", err)
 	}
 	return nil
@@ -127,7 +142,7 @@ func putDelivery(t *tx, d *peal.Delivery) error {
 
 func scanNotification(row scanner, n *peal.Notification) error {
 	return row.Scan(opt[string]{&n.Phone}, opt[string]{&n.UserID}, opt[string]{&n.EventType}, at{&n.EventAt},
-		opt[json.RawMessage]{&n.Metadata}, &n.Priority, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt})
+		opt[json.RawMessage]{&n.Metadata}, &n.Priority, at{&n.SendAt}, at{&n.ExpiresAt}, at{&n.CreatedAt}, opt[json.RawMessage]{&n.Ladder})
 }
 
 // firstDeliveries is how many deliveries a notification is shown with. Only an audience has more.
@@ -141,7 +156,7 @@ func (s *Store) Notification(ctx context.Context, tenantID, id string) (*peal.No
 	}
 	n := &peal.Notification{TenantID: tenantID, ID: id}
 	err = one(ctx, s.reads, scanNotification, n, `SELECT phone, user_id, event_type, event_at, metadata, priority, send_at,
-		expires_at, created_at FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id)
+		expires_at, created_at, ladder FROM notifications WHERE tenant_id = ? AND notification_id = ?`, tenantID, id)
 	if err != nil {
 		return nil, nil, notFound(err, "notification")
 	}

@@ -158,6 +158,9 @@ func (s *Store) Resolve(ctx context.Context, tenantID, id string, as peal.Status
 	}
 	a, err := wrote(ctx, s, func(t *tx) (a answer, err error) {
 		now := s.now()
+		if err := t.climbsOf(tenantID, []string{id}); err != nil {
+			return a, err
+		}
 		row, err := t.row(sqlReadAny+t.d.forUpdate, tenantID, id)
 		if err != nil {
 			return a, err

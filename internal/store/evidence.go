@@ -13,11 +13,11 @@ import (
 const (
 	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant. By
 	// delivery_id alone the database might walk the tenant's whole log because that is in order.
-	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_key
+	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log INDEXED BY log_key
 		WHERE integration_id = ? AND message_key = ? ORDER BY delivery_id || '' DESC LIMIT 1`
-	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log INDEXED BY log_message
+	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log INDEXED BY log_message
 		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY delivery_id || '' DESC LIMIT 1`
-	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at FROM communications_log
+	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log
 		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
 	// Times are the smallest that was told, so that the order of receipts does not matter.
 	sqlApply = `UPDATE communications_log SET status = ?1, in_flight = CASE WHEN ?1 IN ('queued', 'sending', 'uncertain') THEN in_flight END, flag = COALESCE(?2, flag), updated_at = ?3,
@@ -31,7 +31,7 @@ const (
 			WHEN ?1 IN ('sent', 'delivered', 'read') AND NOT ?6 AND flag IS NULL THEN NULL ELSE error_reason END,
 		dead_at      = CASE WHEN ?6 THEN NULL ELSE dead_at END,
 		due_at       = CASE WHEN ?1 IN ('queued', 'sending') THEN due_at END,
-		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL THEN check_at END
+		check_at     = CASE WHEN ?1 IN ('sent', 'uncertain', 'sending', 'queued') OR message_key IS NULL AND NOT ?11 THEN check_at END
 		WHERE tenant_id = ?9 AND delivery_id = ?10`
 	sqlPark = `INSERT INTO unmatched (integration_id, ref, status, code, reason, occurred_at, received_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration_id, ref, status) DO UPDATE SET
@@ -51,6 +51,7 @@ type foundRow struct {
 	tenantID, deliveryID, key string
 	status                    peal.Status
 	sentAt                    time.Time
+	ladder                    bool
 }
 
 // Fold brings evidence into the rows: states only move forward, what was told before changes nothing, and what no row
@@ -117,7 +118,7 @@ func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error
 	if err != nil {
 		return r, false, err
 	}
-	err = row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt})
+	err = scanFound(row, &r)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -250,13 +251,16 @@ func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time
 		flag = peal.FlagReceiptAfterEnd
 	}
 	err := t.exec(sqlApply, string(next), flag, now.UnixMicro(), string(e.Status), occurred.UnixMicro(), flagged,
-		text(e.Code), text(e.Reason), r.tenantID, r.deliveryID)
+		text(e.Code), text(e.Reason), r.tenantID, r.deliveryID, e.Keyless)
 	if err != nil {
 		return fmt.Errorf("write receipt: %w", err)
 	}
 	if next != r.status {
 		f.Moved = append(f.Moved, peal.Moved{IntegrationID: e.IntegrationID, Status: next})
 		r.status = next
+		if r.ladder {
+			t.climbs(r.tenantID, r.deliveryID)
+		}
 	}
 	event := receiptEvent(r.deliveryID, e, now)
 	return putEvent(t, &event)

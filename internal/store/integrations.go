@@ -131,6 +131,9 @@ func (s *Store) cancelSome(ctx context.Context, tenantID, id string) (int, error
 		if err != nil {
 			return 0, err
 		}
+		if err := t.climbsOf(tenantID, waiting); err != nil {
+			return 0, err
+		}
 		for _, d := range waiting {
 			ok, err := cancelOne(t, tenantID, d, "its integration was deleted", s.now())
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"peal/internal/peal"
@@ -106,18 +107,21 @@ func (s *Store) Delivery(ctx context.Context, tenantID, id string) (*peal.Delive
 		return nil, nil, notFound(err, "delivery")
 	}
 	events, err := list(ctx, s.reads, func(row scanner, e *peal.Event) error {
-		var took, attempt *int64
+		var took, attempt, waited *int64
 		err := row.Scan(at{&e.At}, &e.Type, opt[peal.Status]{&e.Status}, &attempt, opt[peal.Class]{&e.Class},
-			opt[string]{&e.Code}, opt[string]{&e.Detail}, &took, at{&e.OccurredAt})
+			opt[string]{&e.Code}, opt[string]{&e.Detail}, &took, at{&e.OccurredAt}, &waited, opt[peal.WaitFor]{&e.WaitedFor})
 		if attempt != nil {
 			e.Attempt = int(*attempt)
 		}
 		if took != nil {
 			e.Took = time.Duration(*took) * time.Microsecond
 		}
+		if waited != nil {
+			e.Waited = time.Duration(*waited) * time.Microsecond
+		}
 		e.DeliveryID = id
 		return err
-	}, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at
+	}, `SELECT at, type, status, attempt, class, code, detail, took_us, occurred_at, waited_us, waited_for
 		FROM delivery_events WHERE delivery_id = ? ORDER BY at DESC, mark DESC LIMIT ?`, id, maxTimeline)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the timeline: %w", err)
@@ -131,6 +135,12 @@ func firstEvent(d *peal.Delivery) peal.Event {
 	e := peal.Event{DeliveryID: d.ID, At: d.CreatedAt, Type: peal.EventQueued, Status: peal.Queued}
 	if d.Status == peal.Skipped && !d.EndedAt.After(d.CreatedAt) { // else it is told when it came to that
 		e.Type, e.Status, e.Code, e.Detail = peal.EventSkipped, peal.Skipped, d.ErrorCode, d.ErrorReason
+	}
+	if r := d.Rung; r != nil && e.Detail == "" {
+		e.Detail = "rung " + strconv.Itoa(r.Number) + " of the ladder"
+		if r.Unless != "" {
+			e.Detail += "; its turn is at " + r.At.UTC().Format(time.RFC3339) + ", unless one before is " + string(r.Unless)
+		}
 	}
 	return e
 }

@@ -80,11 +80,12 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 		db.SetMaxOpenConns(2)
 		return db
 	}
-	w, err := startSQLiteWriter(context.WithoutCancel(t.Context()), db(), d, Config{Queue: 1024, Now: now, NodeID: "n"})
+	due := &onDue{}
+	w, err := startSQLiteWriter(context.WithoutCancel(t.Context()), db(), d, Config{Queue: 1024, Now: now, NodeID: "n"}, due)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &Store{d: d, reads: &pool{DB: db(), d: d}, quick: &pool{DB: db(), d: d}, writer: w, now: now}
+	s = &Store{d: d, reads: &pool{DB: db(), d: d}, quick: &pool{DB: db(), d: d}, writer: w, due: due, now: now}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -44,9 +44,10 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	reads, quick := openPool(base, readConns, readers), openPool(base, quickConns, readers)
 	admin := openPool(base, 1, adminParams())
 	admin.SetMaxIdleConns(0) // it is used once in a long while
+	due := &onDue{}
 	s := &Store{
 		d: d, reads: &pool{DB: reads, d: d}, quick: &pool{DB: quick, d: d}, admin: admin, now: cfg.Now, log: cfg.Log,
-		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg),
+		writer: startPostgresWriter(ctx, openPool(base, lanes, writerParams()), d, cfg, due), due: due,
 	}
 	if err := s.adviseServer(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -45,11 +45,23 @@ const (
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
 		$8::smallint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])`
 	//nolint:unqueryvet // the arrays are the columns
+	pgPutLadders = `INSERT INTO notifications (tenant_id, notification_id, phone, user_id, event_type, event_at,
+		metadata, priority, deliveries, send_at, expires_at, created_at, ladder)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+		$8::smallint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])`
+	//nolint:unqueryvet // the arrays are the columns
 	pgPutDeliveries = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
 		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 		$9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[],
 		$17::bigint[], $18::bigint[])`
+	//nolint:unqueryvet // the arrays are the columns
+	pgPutRungs = `INSERT INTO communications_log (tenant_id, delivery_id, notification_id, integration_id, channel,
+		recipient, user_id, payload, priority, status, in_flight, error_code, error_reason, created_at, updated_at, due_at, expires_at, ended_at,
+		rung, unless, rung_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+		$9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[],
+		$17::bigint[], $18::bigint[], $19::smallint[], $20::text[], $21::bigint[])`
 	pgCountAccepted = `INSERT INTO accepted (tenant_id, hour, node_id, notifications, deliveries)
 		SELECT tenant_id, hour, $3::text, notifications, deliveries
 		FROM unnest($1::text[], $2::bigint[], $4::bigint[], $5::bigint[]) AS u (tenant_id, hour, notifications, deliveries)
@@ -188,9 +200,7 @@ func putSubmissions(t *tx, subs []*pipeline.Submission) error {
 	}
 	b := &pgx.Batch{}
 	queueNotifications(b, subs)
-	if len(ds) > 0 {
-		queueDeliveries(b, ds)
-	}
+	queueDeliveries(b, ds)
 	queueExpansions(b, t.d, subs)
 	keys := counts.sorted()
 	b.Queue(pgCountAccepted,
@@ -202,11 +212,40 @@ func putSubmissions(t *tx, subs []*pipeline.Submission) error {
 	return nil
 }
 
+// queueNotifications queues the writing of notifications; those that name a ladder apart, so that the others carry no
+// column for it.
 func queueNotifications(b *pgx.Batch, subs []*pipeline.Submission) {
+	plain, ladders := apart(subs, func(s *pipeline.Submission) bool { return len(s.Notification.Ladder) > 0 })
+	if len(plain) > 0 {
+		b.Queue(pgPutNotifications, notificationArgs(plain)...)
+	}
+	if len(ladders) > 0 {
+		b.Queue(pgPutLadders, append(notificationArgs(ladders),
+			column(ladders, func(s *pipeline.Submission) string { return clean(string(s.Notification.Ladder)) }))...)
+	}
+}
+
+// apart parts what is so from what is not. Mostly nothing is, and nothing is copied.
+func apart[T any](all []T, is func(T) bool) (not, so []T) {
+	if !slices.ContainsFunc(all, is) {
+		return all, nil
+	}
+	for _, v := range all {
+		if is(v) {
+			so = append(so, v)
+		} else {
+			not = append(not, v)
+		}
+	}
+	return not, so
+}
+
+// notificationArgs are the arguments of pgPutNotifications.
+func notificationArgs(subs []*pipeline.Submission) []any {
 	text := func(f func(n *peal.Notification) string) []*string {
 		return column(subs, func(s *pipeline.Submission) *string { return optText(f(&s.Notification)) })
 	}
-	b.Queue(pgPutNotifications,
+	return []any{
 		column(subs, func(s *pipeline.Submission) string { return s.Notification.TenantID }),
 		column(subs, func(s *pipeline.Submission) string { return s.Notification.ID }),
 		text(func(n *peal.Notification) string { return n.Phone }),
@@ -218,11 +257,27 @@ func queueNotifications(b *pgx.Batch, subs []*pipeline.Submission) {
 		column(subs, func(s *pipeline.Submission) int64 { return int64(len(s.Deliveries)) }),
 		column(subs, func(s *pipeline.Submission) *int64 { return optMicros(s.Notification.SendAt) }),
 		column(subs, func(s *pipeline.Submission) *int64 { return optMicros(s.Notification.ExpiresAt) }),
-		column(subs, func(s *pipeline.Submission) int64 { return s.Notification.CreatedAt.UnixMicro() }))
+		column(subs, func(s *pipeline.Submission) int64 { return s.Notification.CreatedAt.UnixMicro() }),
+	}
 }
 
+// queueDeliveries queues the writing of deliveries; those on ladders apart, so that the others carry no columns for that.
 func queueDeliveries(b *pgx.Batch, ds []*peal.Delivery) {
-	b.Queue(pgPutDeliveries,
+	plain, rungs := apart(ds, func(d *peal.Delivery) bool { return d.Rung != nil })
+	if len(plain) > 0 {
+		b.Queue(pgPutDeliveries, deliveryArgs(plain)...)
+	}
+	if len(rungs) > 0 {
+		b.Queue(pgPutRungs, append(deliveryArgs(rungs),
+			column(rungs, func(d *peal.Delivery) int16 { return int16(d.Rung.Number) }), //nolint:gosec // a handful
+			column(rungs, func(d *peal.Delivery) *string { return optText(d.Rung.Unless) }),
+			column(rungs, func(d *peal.Delivery) int64 { return d.Rung.At.UnixMicro() }))...)
+	}
+}
+
+// deliveryArgs are the arguments of pgPutDeliveries.
+func deliveryArgs(ds []*peal.Delivery) []any {
+	return []any{
 		column(ds, func(d *peal.Delivery) string { return d.TenantID }),
 		column(ds, func(d *peal.Delivery) string { return d.ID }),
 		column(ds, func(d *peal.Delivery) string { return d.NotificationID }),
@@ -240,5 +295,6 @@ func queueDeliveries(b *pgx.Batch, ds []*peal.Delivery) {
 		column(ds, func(d *peal.Delivery) int64 { return d.UpdatedAt.UnixMicro() }),
 		column(ds, func(d *peal.Delivery) *int64 { return optMicros(d.DueAt) }),
 		column(ds, func(d *peal.Delivery) *int64 { return optMicros(d.ExpiresAt) }),
-		column(ds, func(d *peal.Delivery) *int64 { return optMicros(d.EndedAt) }))
+		column(ds, func(d *peal.Delivery) *int64 { return optMicros(d.EndedAt) }),
+	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -30,11 +29,12 @@ const (
 	pgWanted = ` FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[]) AS u (n, tenant_id, delivery_id, integration_id, status) `
 	pgThese  = `l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.integration_id = u.integration_id
 		AND l.delivery_id BETWEEN $6 AND $7`
-	pgClaim = `UPDATE communications_log l SET status = u.status, attempts = l.attempts + 1, updated_at = $8, put_back = NULL` + pgWanted + `
+	pgClaim = `UPDATE communications_log l SET status = CASE WHEN l.rung IS NULL THEN u.status ELSE 'sending' END, attempts = l.attempts + 1, updated_at = $8, put_back = NULL` + pgWanted + `
 		WHERE ` + pgThese + ` AND l.status = 'queued' AND (l.due_at IS NULL OR l.due_at <= $8) AND (l.expires_at IS NULL OR l.expires_at > $8)
 		RETURNING u.n, l.delivery_id, l.recipient, l.user_id, l.payload, l.priority, l.attempts, l.round, l.created_at,
 		CASE WHEN l.due_at IS NOT NULL OR l.attempts > 1 THEN (SELECT n.send_at FROM notifications n
-			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at`
+			WHERE n.tenant_id = l.tenant_id AND n.notification_id = l.notification_id) END, l.expires_at,
+		l.due_at, l.error_code, l.rung, l.unless, l.rung_at`
 )
 
 // claimTogether claims for all calls. Those that ask for the same deliveries have their turns, as they would alone.
@@ -66,17 +66,22 @@ func claimRound(t *tx, calls []*claimCall) error {
 	now := t.now()
 	ready := map[wanted]bool{}
 	b := &pgx.Batch{}
-	b.Queue(pgClaim, append(wantedArgs(calls, asked), now.UnixMicro())...).Query(scanAll(func(row scanner, d *peal.Delivery) error {
-		return row.Scan(&d.ID, &d.Recipient, opt[string]{&d.UserID}, opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Attempts, &d.Round,
-			at{&d.CreatedAt}, at{&d.SendAt}, at{&d.ExpiresAt})
-	}, func(n int, d *peal.Delivery) {
+	b.Queue(pgClaim, append(wantedArgs(calls, asked), now.UnixMicro())...).Query(scanAll(scanClaimed, func(n int, d *peal.Delivery) {
 		c := calls[n]
-		d.TenantID, d.IntegrationID, d.Channel, d.Status, d.UpdatedAt = c.in.TenantID, c.in.ID, c.in.Channel, c.status, now
+		d.TenantID, d.IntegrationID, d.Channel, d.UpdatedAt = c.in.TenantID, c.in.ID, c.in.Channel, now
+		if d.Status = c.status; d.Rung != nil {
+			d.Status = peal.Sending
+		}
 		c.claimed.Ready = append(c.claimed.Ready, *d)
 		ready[wanted{n, d.ID}] = true
 	}))
 	if err := t.send(b); err != nil {
 		return err
+	}
+	for _, c := range calls {
+		if err := tellTurns(t, c.claimed.Ready, now); err != nil {
+			return err
+		}
 	}
 	asked = slices.DeleteFunc(asked, func(w wanted) bool { return ready[w] })
 	if err := readRest(t, calls, asked); err != nil {

@@ -37,7 +37,7 @@ func (f *folding) rowID() rowID { return rowID{f.row.tenantID, f.row.deliveryID}
 // What is sorted by delivery_id || ” is looked up first, and then sorted: by delivery_id alone the database might walk the
 // tenant's whole log because that is in order.
 const (
-	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at`
+	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at, l.rung IS NOT NULL AS ladder`
 	pgFindByDelivery = `SELECT u.n, ` + pgFoundColumns + ` FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
 		AS u (n, tenant_id, delivery_id, integration_id) JOIN communications_log l
 		ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.integration_id = u.integration_id`
@@ -62,9 +62,9 @@ const (
 			WHEN u.next IN ('sent', 'delivered', 'read') AND u.flag IS NULL AND l.flag IS NULL THEN NULL ELSE l.error_reason END,
 		dead_at      = CASE WHEN u.flag IS NOT NULL THEN NULL ELSE l.dead_at END,
 		due_at       = CASE WHEN u.next IN ('queued', 'sending') THEN l.due_at END,
-		check_at     = CASE WHEN u.next IN ('sent', 'uncertain', 'sending', 'queued') OR l.message_key IS NULL THEN l.check_at END
-		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[])
-		AS u (tenant_id, delivery_id, next, seen, at, flag, code, reason)
+		check_at     = CASE WHEN u.next IN ('sent', 'uncertain', 'sending', 'queued') OR l.message_key IS NULL AND NOT u.keyless THEN l.check_at END
+		FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $12::boolean[])
+		AS u (tenant_id, delivery_id, next, seen, at, flag, code, reason, keyless)
 		WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $10 AND $11`
 )
 
@@ -99,7 +99,7 @@ func foldTogether(t *tx, calls []*foldCall) error {
 }
 
 func scanFound(row scanner, r *foundRow) error {
-	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt})
+	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt}, &r.ladder)
 }
 
 // findAll looks for every piece's row, as find does.
@@ -157,6 +157,12 @@ func applyAll(t *tx, all []*folding, now time.Time) error {
 	rows := map[rowID]foundRow{}
 	b := &pgx.Batch{}
 	queueLocks(b, ownLock, column(locking, func(f *folding) string { return f.IntegrationID }))
+	for _, f := range known {
+		if f.row.ladder {
+			t.climbs(f.row.tenantID, f.row.deliveryID)
+		}
+	}
+	t.queueLadderLocks(b)
 	if len(known) > 0 {
 		ids := slices.SortedFunc(slices.Values(column(known, (*folding).rowID)), func(a, b rowID) int { return strings.Compare(a.id, b.id) })
 		ids = slices.Compact(ids)
@@ -241,6 +247,7 @@ func queueApply(b *pgx.Batch, round []*folding, rows map[rowID]foundRow, now tim
 	b.Queue(pgApply, now.UnixMicro(), column(moves, func(m move) string { return m.tenantID }), ids,
 		column(moves, func(m move) string { return string(m.next) }), column(moves, func(m move) string { return string(m.Status) }),
 		column(moves, func(m move) int64 { return m.occurred.UnixMicro() }), column(moves, func(m move) *string { return optText(m.flag) }),
-		column(moves, func(m move) *string { return optText(m.Code) }), column(moves, func(m move) *string { return optText(m.Reason) }), from, to)
+		column(moves, func(m move) *string { return optText(m.Code) }), column(moves, func(m move) *string { return optText(m.Reason) }), from, to,
+		column(moves, func(m move) bool { return m.Keyless }))
 	return events
 }

@@ -48,9 +48,9 @@ const (
 	pgRecordSkipped = `UPDATE communications_log l SET status = 'skipped', in_flight = NULL, error_code = u.code, error_reason = u.reason,
 		attempts = LEAST(l.attempts, u.used), ended_at = u.at, updated_at = u.at, due_at = NULL, put_back = NULL` + pgAttempts + pgOpen
 	//nolint:unqueryvet // the arrays are the columns
-	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
-		$9::text[], $10::bigint[], $11::bigint[]) ON CONFLICT DO NOTHING`
+	pgPutEvents = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail, took_us, occurred_at,
+		waited_us, waited_for) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+		$9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[]) ON CONFLICT DO NOTHING`
 	pgParkedOf = `SELECT u.n FROM unnest($1::int[], $2::text[], $3::text[]) AS u (n, integration_id, ref)
 		WHERE EXISTS (SELECT 1 FROM unmatched m WHERE m.integration_id = u.integration_id AND m.ref = u.ref)`
 )
@@ -75,6 +75,12 @@ func recordTogether(t *tx, calls []*recordCall) error {
 	sent := slices.DeleteFunc(slices.Clone(all), func(a *peal.Attempt) bool { return a.Next != peal.Sent || a.Outcome.MessageID == "" })
 	b := &pgx.Batch{}
 	queueLocks(b, sharedLock, column(sent, func(a *peal.Attempt) string { return a.IntegrationID }))
+	for _, a := range all {
+		if climbsBy(a) {
+			t.climbs(a.TenantID, a.DeliveryID)
+		}
+	}
+	t.queueLadderLocks(b)
 	for _, round := range rounds(all, func(a *peal.Attempt) []rowID { return []rowID{{a.TenantID, a.DeliveryID}} }) {
 		queueRound(b, round)
 	}
@@ -181,7 +187,9 @@ func queueEvents(b *pgx.Batch, es []peal.Event) {
 		column(es, func(e peal.Event) *string { return optText(e.Code) }),
 		column(es, func(e peal.Event) *string { return optText(e.Detail) }),
 		positive(func(e peal.Event) int64 { return e.Took.Microseconds() }),
-		column(es, func(e peal.Event) *int64 { return optMicros(e.OccurredAt) }))
+		column(es, func(e peal.Event) *int64 { return optMicros(e.OccurredAt) }),
+		positive(func(e peal.Event) int64 { return e.Waited.Microseconds() }),
+		column(es, func(e peal.Event) *string { return optText(e.WaitedFor) }))
 }
 
 // queueParkedOf asks which of the sent ones have evidence parked under the provider's id.
@@ -227,11 +235,18 @@ type callRow struct {
 	rowID
 }
 
+// expiredRow is a row that has expired.
+type expiredRow struct {
+	rowID
+
+	ladder bool
+}
+
 const pgExpire = `UPDATE communications_log l SET status = 'expired', in_flight = NULL, error_code = COALESCE(l.error_code, 'expired'),
 	error_reason = COALESCE(l.error_reason, 'it was not sent before its time was over'), ended_at = $1, updated_at = $1,
 	due_at = NULL, put_back = NULL FROM unnest($2::int[], $3::text[], $4::text[]) AS u (n, tenant_id, delivery_id)
 	WHERE l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.delivery_id BETWEEN $5 AND $6
-	AND l.expires_at <= $1 AND l.status = 'queued' RETURNING u.n, l.delivery_id`
+	AND l.expires_at <= $1 AND l.status = 'queued' RETURNING u.n, l.tenant_id, l.delivery_id, l.rung IS NOT NULL`
 
 // expireTogether ends for all calls what has expired.
 func expireTogether(t *tx, calls []*expireCall) error {
@@ -257,9 +272,12 @@ func expireTogether(t *tx, calls []*expireCall) error {
 	b := &pgx.Batch{}
 	b.Queue(pgExpire, now.UnixMicro(), column(all, func(r callRow) int32 { return int32(r.call) }), //nolint:gosec // bounded by maxOpsPerCommit
 		column(all, func(r callRow) string { return r.tenantID }), ids, from, to).Query(
-		scanAll(scanInto[string], func(n int, id *string) {
+		scanAll(func(row scanner, e *expiredRow) error { return row.Scan(&e.tenantID, &e.id, &e.ladder) }, func(n int, e *expiredRow) {
 			calls[n].expired++
-			events = append(events, peal.Event{DeliveryID: *id, At: now, Type: peal.EventExpired, Status: peal.Expired})
+			if e.ladder {
+				t.climbs(e.tenantID, e.id)
+			}
+			events = append(events, peal.Event{DeliveryID: e.id, At: now, Type: peal.EventExpired, Status: peal.Expired})
 		}))
 	if err := t.send(b); err != nil {
 		return err

@@ -50,10 +50,10 @@ func laneOf(k kind) int {
 	}
 }
 
-func startPostgresWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) *postgresWriter {
+func startPostgresWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config, due *onDue) *postgresWriter {
 	w := &postgresWriter{db: db}
 	for i := range w.lanes {
-		l := &pgLane{queue: newQueue(cfg.Queue), db: db, tx: tx{d: d, now: cfg.Now, node: cfg.NodeID}, ctx: context.WithoutCancel(ctx), told: cfg.Told}
+		l := &pgLane{queue: newQueue(cfg.Queue), db: db, tx: tx{d: d, now: cfg.Now, node: cfg.NodeID}, ctx: context.WithoutCancel(ctx), told: cfg.Told, due: due}
 		w.lanes[i] = l
 		w.running.Go(l.loop)
 	}
@@ -85,6 +85,7 @@ type pgLane struct {
 	conn *sql.Conn
 	tx   tx             // what every transaction begins as
 	told func([]string) // see Config.Told
+	due  *onDue
 }
 
 func (l *pgLane) loop() {
@@ -155,6 +156,7 @@ func (l *pgLane) commitOnce(batch []*op) (err error) {
 	if l.told != nil && len(t.grown) > 0 {
 		l.told(slices.Collect(maps.Keys(t.grown)))
 	}
+	l.due.tell(t.due)
 	return nil
 }
 

@@ -46,7 +46,7 @@ func TestSlowReadsDoNotStandInTheWayOfAuthentication(t *testing.T) {
 	}
 	_, kerr := s.Key(ctx, "k")
 	_, terr := s.Tenant(ctx, "a")
-	_, uerr := s.UserPhone(ctx, "a", "u")
+	_, _, uerr := s.UserPhone(ctx, "a", "u")
 	if err := errors.Join(kerr, terr, uerr); err != nil {
 		t.Errorf("with the log busy: %v", err)
 	}

@@ -88,6 +88,11 @@ func (s *Store) Reconcile(ctx context.Context, findings []pipeline.Finding) (pip
 		if err := shareLocks(t, findings); err != nil {
 			return r, fmt.Errorf("reconcile: %w", err)
 		}
+		for tenantID, ids := range byTenant(findings) {
+			if err := t.climbsOf(tenantID, ids); err != nil {
+				return r, fmt.Errorf("reconcile: %w", err)
+			}
+		}
 		for i := range findings {
 			if err := reconcileOne(t, &r, &findings[i], s.now()); err != nil {
 				return r, fmt.Errorf("reconcile: %w", err)
@@ -95,6 +100,15 @@ func (s *Store) Reconcile(ctx context.Context, findings []pipeline.Finding) (pip
 		}
 		return r, nil
 	})
+}
+
+// byTenant gives the deliveries of findings by their tenant.
+func byTenant(findings []pipeline.Finding) map[string][]string {
+	ids := map[string][]string{}
+	for i := range findings {
+		ids[findings[i].TenantID] = append(ids[findings[i].TenantID], findings[i].DeliveryID)
+	}
+	return ids
 }
 
 // shareLocks is for databases with several writers: an id is about to be written for which evidence may be parked just now.

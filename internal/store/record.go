@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -44,7 +46,7 @@ const (
 		attempts = CASE WHEN attempts < ?3 THEN attempts ELSE ?3 END, ended_at = ?4, updated_at = ?4, due_at = NULL, put_back = NULL
 		WHERE tenant_id = ?5 AND delivery_id = ?6 AND status IN ('sending', 'queued')`
 	sqlPutEvent = `INSERT INTO delivery_events (delivery_id, mark, at, type, status, attempt, class, code, detail,
-		took_us, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		took_us, occurred_at, waited_us, waited_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 )
 
 // Record writes what attempts came to, with their place in the timeline. It tells which deliveries were moved further at
@@ -108,11 +110,19 @@ func recordOne(t *tx, f *peal.Folded, a *peal.Attempt) error {
 	default:
 		return fmt.Errorf("an attempt cannot end as %q", a.Next)
 	}
+	if climbsBy(a) {
+		t.climbs(a.TenantID, a.DeliveryID)
+	}
 	if err != nil || !tells(a) {
 		return err
 	}
 	e := attemptEvent(a)
 	return putEvent(t, &e)
+}
+
+// climbsBy is so of an attempt whose end a ladder may go by. Even what waits again may be needless by now.
+func climbsBy(a *peal.Attempt) bool {
+	return a.Ladder && a.Next != peal.Sent && a.Next != peal.Uncertain
 }
 
 // putsBack is so of an attempt that ended for a reason of the integration's: its pause is what the delivery waits for.
@@ -130,32 +140,41 @@ func usedUp(a *peal.Attempt) int {
 	return a.Number
 }
 
-// tells is so of an attempt that has a place in the timeline: a call was made, or nobody is to be called for any more.
-func tells(a *peal.Attempt) bool { return a.Outcome.Class != peal.ClassNone || a.Next == peal.Skipped }
+// tells is so of an attempt that has a place in the timeline: a call was made, or nobody is to be called for any more, or not
+// until its template can be sent.
+func tells(a *peal.Attempt) bool {
+	return a.Outcome.Class != peal.ClassNone || a.Next == peal.Skipped || peal.WaitsForTemplate(a.Outcome.Code)
+}
 
 func attemptEvent(a *peal.Attempt) peal.Event {
 	o := &a.Outcome
 	if a.Next == peal.Skipped {
 		return peal.Event{DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventSkipped, Status: a.Next, Code: o.Code, Detail: o.Reason}
 	}
+	if a.Outcome.Class == peal.ClassNone {
+		return peal.Event{DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventHeld, Status: a.Next, Code: o.Code, Detail: o.Reason}
+	}
 	return peal.Event{
 		DeliveryID: a.DeliveryID, At: a.At, Type: peal.EventAttempt, Status: a.Next, Attempt: a.Number, Class: o.Class,
-		Code: o.Code, Detail: o.Reason, Took: o.Took,
+		Code: o.Code, Detail: o.Reason, Took: o.Took, Waited: a.Waited, WaitedFor: a.WaitedFor,
 	}
 }
 
 // putEvent adds a fact to the timeline. Receipts stand once per status, and those of clients once per what was done;
 // anything else once per instant.
 func putEvent(t *tx, e *peal.Event) error {
-	var attempt, took any
+	var attempt, took, waited any
 	if e.Attempt > 0 {
 		attempt = e.Attempt
 	}
 	if e.Took > 0 {
 		took = e.Took.Microseconds()
 	}
+	if e.Waited > 0 {
+		waited = e.Waited.Microseconds()
+	}
 	err := t.exec(sqlPutEvent, e.DeliveryID, markOf(e), e.At.UnixMicro(), string(e.Type), text(string(e.Status)), attempt,
-		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt))
+		text(string(e.Class)), text(e.Code), text(e.Detail), took, micros(e.OccurredAt), waited, text(string(e.WaitedFor)))
 	if err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}
@@ -165,6 +184,9 @@ func putEvent(t *tx, e *peal.Event) error {
 func markOf(e *peal.Event) string {
 	if e.Type == peal.EventReceipt && e.Code == peal.CodeClient {
 		return string(e.Type) + ":" + string(e.Status) + ":" + e.Detail
+	}
+	if e.Type == peal.EventLadder {
+		return string(e.Type) // a turn comes once
 	}
 	if e.Type == peal.EventReceipt || e.Type == peal.EventKey {
 		return string(e.Type) + ":" + string(e.Status)
@@ -186,12 +208,19 @@ func (s *Store) Expire(ctx context.Context, rows []peal.Delivery) (int64, error)
 		total = 0
 		now := s.now()
 		for i := range rows {
-			n, err := t.affect(sqlRecordExpired+` AND expires_at <= ?1 AND status = 'queued'`, now.UnixMicro(), rows[i].TenantID, rows[i].ID)
+			row, err := t.row(sqlRecordExpired+` AND expires_at <= ?1 AND status = 'queued' RETURNING rung IS NOT NULL`, now.UnixMicro(), rows[i].TenantID, rows[i].ID)
+			var ladder bool
+			if err == nil {
+				err = row.Scan(&ladder)
+			}
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("expire: %w", err)
 			}
-			if total += n; n == 0 {
-				continue
+			if total++; ladder {
+				t.climbs(rows[i].TenantID, rows[i].ID)
 			}
 			e := peal.Event{DeliveryID: rows[i].ID, At: now, Type: peal.EventExpired, Status: peal.Expired}
 			if err := putEvent(t, &e); err != nil {
@@ -218,6 +247,9 @@ const orphanedAfter = 2 * time.Minute
 func (s *Store) CancelOrphans(ctx context.Context, rows []peal.Delivery) (int64, error) {
 	return wrote(ctx, s, func(t *tx) (n int64, err error) {
 		for i := range rows {
+			if err := t.climbsOf(rows[i].TenantID, []string{rows[i].ID}); err != nil {
+				return 0, err
+			}
 			row, err := t.row(sqlHasIntegration, rows[i].TenantID, rows[i].ID)
 			if err != nil {
 				return 0, err

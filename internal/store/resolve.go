@@ -51,6 +51,9 @@ func (s *Store) ResolveAll(ctx context.Context, tenantID string, f peal.Uncertai
 		if err != nil {
 			return nil, fmt.Errorf("choose what is uncertain: %w", err)
 		}
+		if err := t.climbsOf(tenantID, column(chosen, func(j pipeline.Job) string { return j.DeliveryID })); err != nil {
+			return nil, err
+		}
 		for i := range chosen {
 			j := &chosen[i]
 			if v.As != peal.Queued {

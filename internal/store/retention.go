@@ -20,13 +20,17 @@ func idAt(t time.Time) string {
 	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }
 
-// Retain lets go of what was accepted before the time: notifications, their deliveries and events, and their counts.
+// Retain lets go of what was accepted before the time: notifications, their deliveries and events, and their counts. And of
+// what people wrote before then.
 // What is in flight, and dead letters that wait for a person, stay; the result tells how many. PostgreSQL drops whole
 // partitions, so there they keep their neighbours. From then on WholeFrom tells that hour. It is safe to run twice, and at
 // once.
 func (s *Store) Retain(ctx context.Context, before time.Time) (peal.Retention, error) {
 	var r peal.Retention
 	if err := s.markWhole(ctx, before); err != nil {
+		return r, err
+	}
+	if err := s.forgetInbound(ctx, before); err != nil {
 		return r, err
 	}
 	if s.admin != nil {

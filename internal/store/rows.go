@@ -71,7 +71,7 @@ func (o opt[T]) Scan(v any) error {
 // deliveryColumns are what scanDelivery reads, in its order.
 const deliveryColumns = `tenant_id, delivery_id, notification_id, integration_id, channel, recipient, user_id, payload,
 	priority, status, message_id, message_key, error_code, error_reason, flag, attempts, round,
-	created_at, updated_at, due_at, expires_at, sent_at, delivered_at, read_at, ended_at, dead_at`
+	created_at, updated_at, due_at, expires_at, sent_at, delivered_at, read_at, ended_at, dead_at, rung, unless, rung_at`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -80,7 +80,7 @@ func scanDelivery(row scanner, d *peal.Delivery) error {
 		opt[json.RawMessage]{&d.Payload}, &d.Priority, &d.Status, opt[string]{&d.MessageID}, opt[string]{&d.MessageKey},
 		opt[string]{&d.ErrorCode}, opt[string]{&d.ErrorReason}, opt[string]{&d.Flag}, &d.Attempts, &d.Round,
 		at{&d.CreatedAt}, at{&d.UpdatedAt}, at{&d.DueAt}, at{&d.ExpiresAt}, at{&d.SentAt}, at{&d.DeliveredAt},
-		at{&d.ReadAt}, at{&d.EndedAt}, at{&d.DeadAt})
+		at{&d.ReadAt}, at{&d.EndedAt}, at{&d.DeadAt}, rungNumber{&d.Rung}, rungUnless{&d.Rung}, rungAt{&d.Rung})
 }
 
 // collect reads all rows with scan and closes them.

@@ -39,12 +39,13 @@ func openSQLite(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, errors.Join(err, reads.Close())
 	}
-	w, err := startSQLiteWriter(ctx, writes, d, cfg)
+	due := &onDue{}
+	w, err := startSQLiteWriter(ctx, writes, d, cfg, due)
 	if err != nil {
 		return nil, errors.Join(err, reads.Close(), quick.Close())
 	}
 	return &Store{
-		d: d, dir: filepath.Dir(cfg.Path), reads: &pool{DB: reads, d: d}, quick: &pool{DB: quick, d: d}, writer: w, now: cfg.Now, log: cfg.Log,
+		d: d, dir: filepath.Dir(cfg.Path), reads: &pool{DB: reads, d: d}, quick: &pool{DB: quick, d: d}, writer: w, due: due, now: cfg.Now, log: cfg.Log,
 	}, nil
 }
 

@@ -19,6 +19,7 @@ type sqliteWriter struct {
 	db     *sql.DB
 	conn   *sql.Conn
 	tx     *tx
+	due    *onDue
 	closed error
 	told   func([]string) // see Config.Told
 	newest int64          // of what it was called for, the last one
@@ -27,13 +28,13 @@ type sqliteWriter struct {
 	backfilled chan struct{} // a checkpoint beside the writer has ended; nil while none runs
 }
 
-func startSQLiteWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config) (*sqliteWriter, error) {
+func startSQLiteWriter(ctx context.Context, db *sql.DB, d *dialect, cfg Config, due *onDue) (*sqliteWriter, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the writer's connection: %w", err)
 	}
 	w := &sqliteWriter{
-		queue: newQueue(cfg.Queue), db: db, conn: conn, told: cfg.Told,
+		queue: newQueue(cfg.Queue), db: db, conn: conn, told: cfg.Told, due: due,
 		tx: &tx{
 			ctx: context.WithoutCancel(ctx), d: d, now: cfg.Now, node: cfg.NodeID, conn: conn, stmts: map[string]*sql.Stmt{},
 		},
@@ -108,6 +109,7 @@ func (w *sqliteWriter) commit(batch []*op) (err error) {
 	if w.newest = newest; len(grown) > 0 {
 		w.told(grown)
 	}
+	w.due.tell(w.tx.due)
 	return nil
 }
 

@@ -27,17 +27,19 @@ type Config struct {
 
 // Store is the records. Create it with Open.
 type Store struct {
-	d       *dialect
-	dir     string // of SQLite's file
-	reads   *pool
-	quick   *pool // for what every request needs: it never waits behind a query of the log
-	writer  writer
-	admin   *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
-	noticed sync.Map                  // tenants that are known to have an event log
-	horizon horizon                   // of PostgreSQL's event log
-	covered atomic.Pointer[[2]string] // ids that PostgreSQL's partitions cover without a gap; nil where there is nothing to say
-	now     func() time.Time
-	log     *slog.Logger
+	d        *dialect
+	dir      string // of SQLite's file
+	reads    *pool
+	quick    *pool // for what every request needs: it never waits behind a query of the log
+	writer   writer
+	due      *onDue
+	admin    *sql.DB                   // changes PostgreSQL's partitions; nil on SQLite
+	noticed  sync.Map                  // tenants that are known to have an event log
+	horizon  horizon                   // of PostgreSQL's event log
+	covered  atomic.Pointer[[2]string] // ids that PostgreSQL's partitions cover without a gap; nil where there is nothing to say
+	consents consenting
+	now      func() time.Time
+	log      *slog.Logger
 }
 
 // writer runs writes. Whatever waits becomes one transaction.

@@ -11,11 +11,12 @@ import (
 // PutUser writes the full truth about a user.
 func (s *Store) PutUser(ctx context.Context, tenantID string, u peal.User) error {
 	return s.write(ctx, func(t *tx) error {
-		return t.exec(`INSERT INTO users (tenant_id, user_id, phone, email, locale, time_zone, attributes, created_at, updated_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
-			ON CONFLICT (tenant_id, user_id) DO UPDATE SET phone = excluded.phone, email = excluded.email, locale = excluded.locale,
+		return t.exec(`INSERT INTO users (tenant_id, user_id, phone, whatsapp_user_id, email, locale, time_zone, attributes, created_at, updated_at)
+			VALUES (?1, ?2, ?3, ?9, ?4, ?5, ?6, ?7, ?8, ?8)
+			ON CONFLICT (tenant_id, user_id) DO UPDATE SET phone = excluded.phone,
+			whatsapp_user_id = excluded.whatsapp_user_id, email = excluded.email, locale = excluded.locale,
 			time_zone = excluded.time_zone, attributes = excluded.attributes, updated_at = excluded.updated_at`,
-			tenantID, u.ID, text(u.Phone), text(u.Email), text(u.Locale), text(u.TimeZone), text(string(u.Attributes)), u.UpdatedAt.UnixMicro())
+			tenantID, u.ID, text(u.Phone), text(u.Email), text(u.Locale), text(u.TimeZone), text(string(u.Attributes)), u.UpdatedAt.UnixMicro(), text(u.WhatsAppUserID))
 	})
 }
 
@@ -23,19 +24,19 @@ func (s *Store) PutUser(ctx context.Context, tenantID string, u peal.User) error
 func (s *Store) User(ctx context.Context, tenantID, id string) (u peal.User, err error) {
 	u.ID = id
 	err = one(ctx, s.quick, func(row scanner, u *peal.User) error {
-		return row.Scan(opt[string]{&u.Phone}, opt[string]{&u.Email}, opt[string]{&u.Locale}, opt[string]{&u.TimeZone},
+		return row.Scan(opt[string]{&u.Phone}, opt[string]{&u.WhatsAppUserID}, opt[string]{&u.Email}, opt[string]{&u.Locale}, opt[string]{&u.TimeZone},
 			opt[json.RawMessage]{&u.Attributes}, at{&u.UpdatedAt})
-	}, &u, `SELECT phone, email, locale, time_zone, attributes, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
+	}, &u, `SELECT phone, whatsapp_user_id, email, locale, time_zone, attributes, updated_at FROM users WHERE tenant_id = ? AND user_id = ?`, tenantID, id)
 	return u, notFound(err, "user")
 }
 
-// UserPhone gives a user's phone number; empty when there is no such user, or none is known.
-func (s *Store) UserPhone(ctx context.Context, tenantID, id string) (string, error) {
+// UserPhone gives a user's phone number and WhatsApp user id; empty when there is no such user, or none is known.
+func (s *Store) UserPhone(ctx context.Context, tenantID, id string) (phone, whatsappUserID string, err error) {
 	u, err := s.User(ctx, tenantID, id)
 	if peal.KindOf(err) == peal.NotFound {
-		return "", nil
+		return "", "", nil
 	}
-	return u.Phone, err
+	return u.Phone, u.WhatsAppUserID, err
 }
 
 // DeleteUser forgets a user and their devices; what was accepted for them stays.

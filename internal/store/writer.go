@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 )
 
 // maxOpsPerCommit bounds one shared transaction: beyond it the rest waits for the next, so that nobody waits long.
@@ -60,6 +61,9 @@ type tx struct {
 	stmts  map[string]*sql.Stmt // each prepared once for the life of the connection; nil where the driver sees to that
 	parked map[string]bool      // integrations with parked evidence, asked once per transaction
 	grown  map[string]bool      // tenants whose event logs tell has added to; nil where nobody asks
+
+	ladders map[ladderOf]bool // of which this transaction has moved deliveries
+	due     []pipeline.Job    // what fell due before its time by that
 }
 
 // write runs f in a transaction shared with other callers and returns once that is on disk, or with the error that
@@ -175,7 +179,7 @@ func (t *tx) runAll(batch []*op) (err error) {
 			err = fmt.Errorf("panic in a write: %s", peal.PanicText(p))
 		}
 	}()
-	t.parked = nil
+	t.parked, t.ladders, t.due = nil, nil, nil
 	for _, o := range batch {
 		if o.kind != kindAny {
 			continue
@@ -184,7 +188,10 @@ func (t *tx) runAll(batch []*op) (err error) {
 			return err
 		}
 	}
-	return t.runTogether(batch)
+	if err := t.runTogether(batch); err != nil {
+		return err
+	}
+	return t.climb()
 }
 
 // unavailable says that a write failed for a reason of the database; the caller's own errors pass as they are.

@@ -95,6 +95,9 @@ func (s *Stream) jobMessage(j *pipeline.Job) *nats.Msg {
 		at := time.Now().Add(wait + time.Second - 1).Truncate(time.Second)
 		m.Header[jetstream.ScheduleHeader] = []string{"@at " + at.UTC().Format(time.RFC3339)}
 		m.Header[jetstream.ScheduleTargetHeader] = []string{subject}
+		if j.Anew {
+			delete(m.Header, jetstream.ExpectedLastSubjSeqHeader)
+		}
 	}
 	return m
 }

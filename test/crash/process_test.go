@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,18 +34,45 @@ type process struct {
 	exited   chan error
 }
 
-// build compiles peal.
-func build(t *testing.T) *process {
-	t.Helper()
-	dir := t.TempDir()
-	p := &process{
-		bin: filepath.Join(dir, "peal"), data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), addr: freeAddr(t),
-		operator: secret(), master: secret(),
+// TestMain removes what built has made.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn) // it lies in the system's temporary folder
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", p.bin, "./cmd/peal")
+	os.Exit(code)
+}
+
+// builtIn is the folder of what was built.
+var builtIn string
+
+// built is the file of peal, compiled once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "peal-crash-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder: %w", err)
+	}
+	builtIn = dir
+	bin := filepath.Join(dir, "peal")
+	cmd := exec.Command("go", "build", "-o", bin, "./cmd/peal") //nolint:noctx // for all tests, not one
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build peal: %v\n%s", err, out)
+		return "", fmt.Errorf("build peal: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// build gives a process that is yet to be started.
+func build(t *testing.T) *process {
+	t.Helper()
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p := &process{
+		bin: bin, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), addr: freeAddr(t),
+		operator: secret(), master: secret(),
 	}
 	t.Cleanup(func() {
 		if p.running != nil {

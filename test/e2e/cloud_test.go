@@ -74,6 +74,37 @@ func (w *world) cloud(t *testing.T, opt whatsappcloud.Options, settings ...func(
 	return c
 }
 
+// TestCloudStuck: Meta's webhooks do not come. What has no receipt after receipt_timeout is looked up in the message history:
+// what it says counts, and that it says no more is in the timeline.
+func TestCloudStuck(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	opt := receipts("sent", "delivered")
+	c := w.cloud(t, opt, func(s *api.Settings) { s.ReceiptTimeout = "1s" })
+	if c.integration.Settings.ReceiptTimeout != "1s" || c.integration.Settings.LookupLimit.Rate != 100 {
+		t.Errorf("settings %+v", c.integration.Settings)
+	}
+	if err := c.UpdateAccount("", func(a *whatsappcloud.Account) { a.WebhookURL = "" }); err != nil {
+		t.Fatal(err)
+	}
+	_, id := w.send(t, c.text(phone(), "do you hear me?"))
+	d := w.reaches(t, id, "delivered")
+	if d.Attempts != 1 || d.DeliveredAt == nil {
+		t.Errorf("%+v", d)
+	}
+	if err := c.SetScript(whatsappcloud.Script{}); err != nil {
+		t.Fatal(err)
+	}
+	_, id = w.send(t, c.text(phone(), "and you?"))
+	eventually(t, "it is noted that no receipt has come", func() error {
+		got := rules(w.explained(t, id))
+		return want("noted", strings.Contains(got, "no_receipt"), true)
+	})
+	if d := w.delivery(t, id); d.Status != "sent" {
+		t.Errorf("it is %s", d.Status)
+	}
+}
+
 // over is a notification over the account.
 func (c *cloud) over(to string, content api.Content) api.NotificationRequest {
 	return api.NotificationRequest{Recipient: api.Recipient{Phone: to}, Integration: "cloud", Content: content}
@@ -195,7 +226,7 @@ func TestCloudErrors(t *testing.T) {
 	opt := receipts("sent", "delivered")
 	opt.WindowsOpen = false
 	opt.Accounts = []whatsappcloud.Account{{Templates: []whatsappcloud.Template{{Name: "hello", Language: "en"}}}}
-	c := w.cloud(t, opt)
+	c := w.cloud(t, opt, func(s *api.Settings) { s.WhatsAppCloud.WABAID = "" }) // so no template is checked by its catalogue
 
 	// Without an open window free text fails by webhook, and a template goes.
 	_, closed := w.send(t, c.text(phone(), "hi"))

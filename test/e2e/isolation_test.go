@@ -118,6 +118,7 @@ func (v *victim) attacks() map[string][]attack {
 			{path: "/v1/deliveries?message_id=" + v.messageKey, status: found},
 		},
 		"get-delivery":     {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
+		"explain-delivery": {lost(d + v.delivered + "/explain"), lost(d + v.queuedDelivery + "/explain"), lost(d + v.dead + "/explain")},
 		"resolve-delivery": {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
 		"resolve-deliveries": {
 			{path: d + "resolve", body: `{"filter":{"all":true},"as":"failed"}`, status: found}, {path: d + "resolve", body: `{"filter":{"ids":["` + v.uncertain + `"]},"as":"resend"}`, status: found},

@@ -23,9 +23,14 @@ func needs() map[string]need {
 		"send": {api.ScopeSend, text}, "send-batch": {api.ScopeSend, `{"notifications":[` + text + `]}`}, "cancel-notification": {api.ScopeSend, ""},
 		"put-user": {api.ScopeSend, `{}`}, "delete-user": {api.ScopeSend, ""},
 
-		"get-notification": {api.ScopeRead, ""}, "list-deliveries": {api.ScopeRead, ""}, "get-delivery": {api.ScopeRead, ""},
+		"get-notification": {api.ScopeRead, ""}, "list-deliveries": {api.ScopeRead, ""}, "get-delivery": {api.ScopeRead, ""}, "explain-delivery": {api.ScopeRead, ""},
 		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""},
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
+
+		"list-inbound": {api.ScopeRead, ""}, "get-inbound": {api.ScopeRead, ""}, "get-inbound-media": {api.ScopeRead, ""},
+		"get-contact": {api.ScopeRead, ""}, "get-consents": {api.ScopeRead, ""}, "list-opt-outs": {api.ScopeRead, ""},
+		"put-consents":    {api.ScopeSend, `{"consents":[{"state":"in"}]}`},
+		"import-opt-outs": {api.ScopeSend, `{"opt_outs":[{"contact":"+919812345678"}]}`},
 
 		"list-devices": {api.ScopeRead, ""}, "put-device": {api.ScopeDevices, `{"kind":"fcm_token","token":"t"}`},
 		"delete-device": {api.ScopeDevices, ""}, "get-client-config": {api.ScopeDevices, ""},
@@ -63,7 +68,7 @@ func TestScopes(t *testing.T) {
 			t.Errorf("%s %s has no scope here: add it to needs", o.method, o.path)
 			continue
 		}
-		path := strings.NewReplacer("{id}", nobody, "{installation_id}", nobody).Replace(o.path)
+		path := strings.NewReplacer("{id}", nobody, "{installation_id}", nobody, "{contact}", "+919812345678").Replace(o.path)
 		for who, key := range keys {
 			a := w.do(t, o.method, path, key, n.body)
 			allowed := who == n.scope || who == api.ScopeAdmin && n.scope != operator

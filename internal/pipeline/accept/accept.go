@@ -52,10 +52,11 @@ type Config struct {
 	Planner Planner
 	Records Records
 	Jobs    Jobs
-	Quotas  *Quotas // nil: no limits
-	Recall  Recall  // asked for repeats of those that are over their quota; nil: they are refused like others
-	Queues  *Queues // nil: no estimates
-	Expand  func()  // told when a notification to an audience was accepted; nil: nobody
+	Quotas  *Quotas  // nil: no limits
+	Recall  Recall   // asked for repeats of those that are refused now; nil: they are refused like others
+	Queues  *Queues  // nil: no estimates
+	Replays *Replays // nil: nobody remembers repeats
+	Expand  func()   // told when a notification to an audience was accepted; nil: nobody
 	Metrics *metrics.Metrics
 	Log     *slog.Logger     // default: none
 	Now     func() time.Time // default time.Now
@@ -162,6 +163,7 @@ func (s *Stage) result(sub *pipeline.Submission, v *pipeline.Verdict) Result {
 	}
 	if v.Replayed {
 		s.cfg.Metrics.Replayed.Inc()
+		s.cfg.Replays.note(sub.Notification.TenantID, sub.Key, v.Answer, sub.Notification.CreatedAt)
 	}
 	return Result{Answer: v.Answer, Replayed: v.Replayed}
 }
@@ -194,7 +196,7 @@ func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, resul
 	planned := 0
 	for n, i := range index {
 		if err := s.guarded(tenantID, func() error { return s.plan(ctx, &subs[n], &items[i], devices) }); err != nil {
-			refuse(i, err)
+			results[i] = s.unlessRepeated(ctx, &subs[n], err)
 			continue
 		}
 		subs[planned], index[planned] = subs[n], i
@@ -232,16 +234,15 @@ func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, 
 	if item.Device != nil {
 		devices = map[string][]peal.Device{item.Device.UserID: {*item.Device}}
 	}
+	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
+		if sub.BodyHash, err = bodyHash(item.Request); err != nil {
+			return err
+		}
+	}
 	if item.Request.Recipient.Audience != nil {
 		sub.Expansion, err = s.cfg.Planner.PlanAudience(&sub.Notification, item.Request)
 	} else {
 		sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices)
-	}
-	if err != nil {
-		return err
-	}
-	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
-		sub.BodyHash, err = bodyHash(item.Request)
 	}
 	return err
 }
@@ -305,6 +306,9 @@ func key(tenantID string, item *Item) string {
 	h := sha256.New()
 	r := &item.Request.Recipient
 	parts := []string{tenantID, r.UserID, r.Phone, ev.Type, ev.OccurredAt.UTC().Format(time.RFC3339Nano)}
+	if r.WhatsAppUserID != "" {
+		parts = append(parts, "whatsapp", r.WhatsAppUserID)
+	}
 	if r.Platform != "" {
 		parts = append(parts, r.Platform)
 	}
@@ -334,12 +338,16 @@ func bodyHash(req *api.NotificationRequest) ([sha256.Size]byte, error) {
 func (s *Stage) answer(ctx context.Context, sub *pipeline.Submission) ([]byte, error) {
 	a := api.Accepted{ID: sub.Notification.ID, CreatedAt: sub.Notification.CreatedAt, Expanding: sub.Expansion != nil}
 	a.Deliveries = make([]api.AcceptedDelivery, len(sub.Deliveries))
+	next := peal.NextRung(sub.Deliveries)
 	for i := range sub.Deliveries {
 		d := &sub.Deliveries[i]
 		a.Deliveries[i] = api.AcceptedDelivery{
 			ID: d.ID, IntegrationID: d.IntegrationID, Channel: d.Channel, Status: string(d.Status), Reason: d.ErrorCode,
 		}
-		if s.cfg.Queues != nil {
+		if d.Rung != nil {
+			a.Deliveries[i].Rung = &d.Rung.Number
+		}
+		if s.cfg.Queues != nil && d.OnRung(next) {
 			a.Queue = Later(a.Queue, s.cfg.Queues.Join(ctx, d))
 		}
 	}

@@ -1,8 +1,11 @@
 package accept
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,13 +41,17 @@ func (s *Stage) check(req *api.NotificationRequest, key string, now time.Time) (
 	c.key(key)
 	c.recipient(&req.Recipient)
 	c.channel(req.Channel)
-	c.content(&req.Content)
-	c.reachable(req)
+	if req.Ladder == nil {
+		c.content(&req.Content)
+		c.reachable(req)
+	}
+	c.category(req.Category)
 	c.event(req.Event, now)
-	n.Phone, n.UserID = req.Recipient.Phone, req.Recipient.UserID
+	n.Phone, n.UserID = cmp.Or(req.Recipient.Phone, req.Recipient.WhatsAppUserID), req.Recipient.UserID
 	n.Priority = c.priority(req.Priority)
 	n.SendAt = c.sendAt(req.SendAt, now)
 	n.ExpiresAt = c.expiry(req, n.SendAt, now)
+	n.Ladder = c.ladder(req, &n, now)
 	n.Metadata = c.metadata(req.Metadata)
 	if req.Event != nil {
 		n.EventType, n.EventAt = req.Event.Type, req.Event.OccurredAt
@@ -80,8 +87,14 @@ func (c *checker) recipient(r *api.Recipient) {
 		c.audience(r)
 		return
 	}
-	if r.Phone == "" && r.UserID == "" {
-		c.bad("recipient", "required", "give phone (E.164, such as +919812345678) or user_id")
+	if r.Phone == "" && r.UserID == "" && r.WhatsAppUserID == "" {
+		c.bad("recipient", "required", "give phone (E.164, such as +919812345678), user_id or whatsapp_user_id")
+	}
+	if msg := CheckWhatsAppUserID(r.WhatsAppUserID); r.WhatsAppUserID != "" && msg != "" {
+		c.bad("recipient.whatsapp_user_id", "invalid", "%s", msg)
+	}
+	if r.WhatsAppUserID != "" && r.Phone != "" {
+		c.bad("recipient.whatsapp_user_id", "conflict", "give phone or whatsapp_user_id, not both; who has a number is reached by that")
 	}
 	c.platform("recipient.platform", r.Platform)
 	if r.Phone != "" {
@@ -130,6 +143,20 @@ func isE164(s string) bool {
 	return true
 }
 
+// CheckWhatsAppUserID tells what is wrong with a WhatsApp user id; empty when nothing is.
+func CheckWhatsAppUserID(s string) string {
+	if !peal.IsWhatsAppUserID(s) {
+		return "give it as inbound messages tell it: two letters, a dot, letters and digits, such as US.13491208655302741918"
+	}
+	return ""
+}
+
+func (c *checker) category(s string) {
+	if s != "" && !slices.Contains(peal.Categories(), s) {
+		c.bad("category", "invalid", "there is no category %.40q; give %s, or none", s, strings.Join(peal.Categories(), ", "))
+	}
+}
+
 // CheckUserID tells what is wrong with a tenant's id of a user; empty when nothing is.
 func CheckUserID(s string) string {
 	if s == "" || len(s) > maxUserID {
@@ -161,6 +188,9 @@ func (c *checker) content(content *api.Content) {
 		c.bad("content", "ambiguous", "it has %s and %s; give exactly one kind (a caption goes into the image, video or document)", kinds[0], kinds[1])
 	}
 	c.words(content)
+	if t := content.FallbackTemplate; t != nil {
+		c.template("content.fallback_template", t)
+	}
 }
 
 // words looks for control characters in everything that people read.
@@ -195,7 +225,7 @@ func (c *checker) words(content *api.Content) {
 		c.push(content.Push)
 	}
 	if t := content.Template; t != nil {
-		c.template(t)
+		c.template("content.template", t)
 	}
 	if i := content.Interactive; i != nil {
 		c.interactive(i)
@@ -271,7 +301,7 @@ func (c *checker) expiry(req *api.NotificationRequest, sendAt, now time.Time) ti
 			c.bad("expires_at", "out_of_range", "give at most 60 days")
 		}
 		return req.ExpiresAt.UTC().Truncate(time.Microsecond)
-	case req.Content.Push != nil && req.Content.Push.TTL != nil && req.Recipient.Audience == nil:
+	case req.Content.Push != nil && req.Content.Push.TTL != nil && req.Recipient.Audience == nil && req.Ladder == nil:
 		// What no push service is to keep for longer is not handed over later either, whatever its retries wait for. To get to
 		// all of an audience may take longer than that.
 		if d, err := time.ParseDuration(*req.Content.Push.TTL); err == nil && d <= maxPushTTL {

@@ -45,7 +45,7 @@ func (c *checker) platform(path, s string) {
 // audience checks a recipient that is many users at once.
 func (c *checker) audience(r *api.Recipient) {
 	a := r.Audience
-	if r.Phone != "" || r.UserID != "" || r.Platform != "" {
+	if r.Phone != "" || r.WhatsAppUserID != "" || r.UserID != "" || r.Platform != "" {
 		c.bad("recipient.audience", "conflict", "it stands alone: give it or phone, user_id and platform, not both (an audience has a platform of its own)")
 	}
 	if !a.All && a.AppID == "" && a.Platform == "" && a.Locale == "" {

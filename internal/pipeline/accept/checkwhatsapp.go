@@ -7,11 +7,11 @@ import (
 )
 
 // template looks for control characters in what people read of it.
-func (c *checker) template(t *api.Template) {
-	c.parameters("content.template.header", t.Header)
-	c.parameters("content.template.body", t.Body)
+func (c *checker) template(path string, t *api.Template) {
+	c.parameters(path+".header", t.Header)
+	c.parameters(path+".body", t.Body)
 	for i, b := range t.Buttons {
-		c.noControls(fmt.Sprintf("content.template.buttons[%d].text", i), b.Text)
+		c.noControls(fmt.Sprintf("%s.buttons[%d].text", path, i), b.Text)
 	}
 }
 

@@ -217,13 +217,14 @@ func (s *Stage) admit(ctx context.Context, tenantID string, subs []pipeline.Subm
 			n++
 			continue
 		}
-		results[index[i]] = s.overQuota(ctx, &subs[i], err)
+		results[index[i]] = s.unlessRepeated(ctx, &subs[i], err)
 	}
 	return subs[:n], index[:n]
 }
 
-// overQuota is the result of a submission that has no quota.
-func (s *Stage) overQuota(ctx context.Context, sub *pipeline.Submission, refused error) Result {
+// unlessRepeated is the result of a submission that is refused for a reason which was perhaps none when it first came: that
+// it has no quota, or that there is no such integration or template any more. A repeat is answered as the first was.
+func (s *Stage) unlessRepeated(ctx context.Context, sub *pipeline.Submission, refused error) Result {
 	if sub.Key != "" && s.cfg.Recall != nil {
 		v, found, err := s.cfg.Recall.Recall(ctx, sub)
 		if err != nil {

@@ -35,6 +35,12 @@ func (p *Planner) show(all []planned) (_ *api.DryRun, err error) {
 			IntegrationID: d.IntegrationID, Channel: d.Channel, Recipient: d.Recipient, UserID: d.UserID,
 			Status: string(d.Status), Reason: d.ErrorCode,
 		}
+		if r := d.Rung; r != nil {
+			out.Deliveries[i].Rung = &r.Number
+			if r.Number > 0 && d.Status == peal.Queued {
+				out.Deliveries[i].DueAt = &r.At
+			}
+		}
 		if d.Status != peal.Queued {
 			continue
 		}
@@ -46,6 +52,13 @@ func (p *Planner) show(all []planned) (_ *api.DryRun, err error) {
 }
 
 func (p *Planner) dryPlan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) ([]planned, error) {
+	if req.Ladder != nil {
+		devices, err := p.Look(ctx, n.TenantID, []*api.NotificationRequest{req})
+		if err != nil {
+			return nil, err
+		}
+		return p.planLadder(ctx, n, req, devices[n.UserID])
+	}
 	w, err := p.way(n.TenantID, req)
 	if err != nil {
 		return nil, err

@@ -46,10 +46,8 @@ func (p *Planner) Look(ctx context.Context, tenantID string, reqs []*api.Notific
 	}
 	var users []string
 	for _, req := range reqs {
-		if id := req.Recipient.UserID; id != "" {
-			if w, err := p.way(tenantID, req); err == nil && w.push {
-				users = append(users, id)
-			}
+		if id := req.Recipient.UserID; id != "" && p.pushes(tenantID, req) {
+			users = append(users, id)
 		}
 	}
 	if len(users) == 0 {
@@ -65,6 +63,15 @@ func (p *Planner) Look(ctx context.Context, tenantID string, reqs []*api.Notific
 		of[found[i].UserID] = append(of[found[i].UserID], found[i])
 	}
 	return of, nil
+}
+
+// pushes tells whether a request, or a rung of its ladder, goes to devices.
+func (p *Planner) pushes(tenantID string, req *api.NotificationRequest) bool {
+	if req.Ladder != nil {
+		return slices.ContainsFunc(rungs(req), func(one *api.NotificationRequest) bool { return p.pushes(tenantID, one) })
+	}
+	w, err := p.way(tenantID, req)
+	return err == nil && w.push
 }
 
 // planPush plans a delivery for each of the devices that are meant; over one integration only, where it is named.
@@ -183,6 +190,8 @@ func pushContent(c *api.Content) (*api.Content, error) {
 	switch {
 	case len(c.Mentions) > 0:
 		return nil, bad("content.mentions", "unsupported", "a push mentions nobody; leave it out")
+	case c.FallbackTemplate != nil:
+		return nil, bad("content.fallback_template", "unsupported", "a push has no window that closes; leave it out")
 	case c.ReplyTo != "":
 		return nil, bad("content.reply_to", "unsupported", "a push answers nothing; leave it out")
 	case c.Push != nil:

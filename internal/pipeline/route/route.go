@@ -7,13 +7,13 @@ package route
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -26,8 +26,8 @@ type Integrations interface {
 
 // Users knows how to reach the tenants' users.
 type Users interface {
-	// UserPhone gives a user's number; empty when none is known.
-	UserPhone(ctx context.Context, tenantID, userID string) (string, error)
+	// UserPhone gives a user's number and WhatsApp user id; empty when none is known.
+	UserPhone(ctx context.Context, tenantID, userID string) (phone, whatsappUserID string, err error)
 }
 
 // Devices are those of the tenants' users.
@@ -40,11 +40,18 @@ type Devices interface {
 	CountAudience(ctx context.Context, tenantID string, a peal.Audience) ([]peal.AudienceGroup, error)
 }
 
+// Templates are those that the accounts have.
+type Templates interface {
+	// Check says what is wrong with a message of a template, as far as that is known; paths are relative to the content.
+	Check(in *peal.Integration, t *api.Template) []peal.Field
+}
+
 // Planner plans notifications.
 type Planner struct {
 	Integrations Integrations
 	Users        Users
 	Devices      Devices
+	Templates    Templates // nil: no template is known
 }
 
 // ReasonNoPhone is why a delivery is skipped: the user has no phone number that Peal knows of.
@@ -54,6 +61,10 @@ const ReasonNoPhone = "no_phone"
 // skipped, with the reason; a request that can never work is a *peal.Error that names the field. The devices are those
 // that Look has found.
 func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error) {
+	if req.Ladder != nil {
+		planned, err := p.planLadder(ctx, n, req, devices[n.UserID])
+		return deliveries(planned), err
+	}
 	w, err := p.way(n.TenantID, req)
 	if err != nil {
 		return nil, err
@@ -74,18 +85,27 @@ func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.
 	if req.Recipient.Platform != "" {
 		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
 	}
+	byID := p.takesUserIDs(in)
+	if req.Recipient.WhatsAppUserID != "" && !byID {
+		return bad("recipient.whatsapp_user_id", "unsupported", "an integration of kind "+in.Kind+" reaches people by their number only; give phone, or send over one of kind whatsapp_cloud")
+	}
 	if err := p.checkContent(in, &req.Content); err != nil {
 		return err
 	}
-	payload, err := json.Marshal(&req.Content)
+	said := pipeline.Said{Content: req.Content, Category: req.Category}
+	payload, err := said.Payload()
 	if err != nil {
-		return fmt.Errorf("write content: %w", err)
+		return err
 	}
 	*d = row(n, payload)
 	d.IntegrationID, d.Channel, d.Recipient = in.ID, in.Channel, n.Phone
 	if d.Recipient == "" {
-		if d.Recipient, err = p.Users.UserPhone(ctx, n.TenantID, n.UserID); err != nil {
+		phone, userID, err := p.Users.UserPhone(ctx, n.TenantID, n.UserID)
+		if err != nil {
 			return fmt.Errorf("find the user's phone number: %w", err)
+		}
+		if d.Recipient = phone; phone == "" && byID {
+			d.Recipient = userID
 		}
 	}
 	if d.Recipient == "" {
@@ -156,6 +176,9 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 		if req.Channel != "" && in.Channel != req.Channel || req.Recipient.Phone != "" && isPush(in) {
 			continue // a push goes to devices, never to a number
 		}
+		if req.Recipient.WhatsAppUserID != "" && !p.takesUserIDs(in) {
+			continue
+		}
 		if found != nil {
 			return nil, bad("integration", "ambiguous", "the tenant has more than one integration that fits; name one")
 		}
@@ -167,12 +190,21 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 	return found, nil
 }
 
+// takesUserIDs tells whether an integration reaches people by their WhatsApp user id, too.
+func (p *Planner) takesUserIDs(in *peal.Integration) bool {
+	kind, ok := p.Integrations.Kind(in.Kind)
+	return ok && kind.Defaults().UserIDs
+}
+
 func (p *Planner) checkContent(in *peal.Integration, c *api.Content) error {
 	kind, ok := p.Integrations.Kind(in.Kind)
 	if !ok {
 		return bad("integration", "not_found", "its provider is not part of this binary")
 	}
-	return refused(kind.CheckContent(c))
+	if err := refused(kind.CheckContent(c)); err != nil || c.Template == nil || p.Templates == nil {
+		return err
+	}
+	return refused(p.Templates.Check(in, c.Template))
 }
 
 // refused is the error of a content that a provider cannot take; nil when nothing is wrong with it.

@@ -69,11 +69,11 @@ type people map[string]string
 
 var errAway = errors.New("away")
 
-func (p people) UserPhone(_ context.Context, tenantID, userID string) (string, error) {
+func (p people) UserPhone(_ context.Context, tenantID, userID string) (phone, whatsappUserID string, err error) {
 	if userID == "away" {
-		return "", errAway
+		return "", "", errAway
 	}
-	return p[tenantID+"/"+userID], nil
+	return p[tenantID+"/"+userID], "", nil
 }
 
 func account(name string) *peal.Integration {

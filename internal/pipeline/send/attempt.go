@@ -13,15 +13,15 @@ import (
 )
 
 // call makes the attempt. It holds one place of s.free and one reserved use of the limit.
-func (s *shift) call(d *peal.Delivery, look looked, job pipeline.Message) {
-	a := s.attempt(d, &look)
-	s.results <- done{a, job, look.device}
+func (s *shift) call(d *peal.Delivery, look looked, job pipeline.Message, w waits) {
+	a := s.attempt(d, &look, w)
+	s.results <- done{a, job, look.device, look.template}
 	s.release(1)
 }
 
 // attempt tries to send, and says what becomes of the delivery. A panic of Peal's own code sets it aside after a few
 // tries; after a call it leaves the outcome unknown.
-func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
+func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt) {
 	at, used := s.cfg.Now(), false
 	defer func() {
 		p := recover()
@@ -39,6 +39,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 	}
 	s.calls <- struct{}{}
 	defer func() { <-s.calls }()
+	w.place += s.cfg.Now().Sub(at)
 	if !s.mayCall(d) {
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 	}
@@ -53,6 +54,9 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
 		}
 	}
+	if a, held := s.held(d, m.Content.Template, look, at); held {
+		return a
+	}
 	groups := s.groupsOf(&m)
 	if wait := s.quiet.wait(groups); wait > 0 {
 		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeQuiet, Reason: "the provider wants no more for this recipient or its like for a while"}, at)
@@ -64,6 +68,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 		a.Due = s.cfg.Now().Add(wait)
 		return a
 	}
+	waited, why := s.waited(d, w, s.cfg.Now())
 	began := s.limit.begin()
 	used = true
 	o := s.send(&m)
@@ -72,7 +77,10 @@ func (s *shift) attempt(d *peal.Delivery, look *looked) (a peal.Attempt) {
 		s.quiet.over(groups)
 	}
 	s.learn(look.device, &o)
-	return s.decide(d, o, at)
+	s.answered(m.Content.Template, look, &o)
+	a = s.decide(d, o, at)
+	a.Waited, a.WaitedFor = waited, why
+	return a
 }
 
 // overLimit tells how long a message is to wait for its recipient's limits; 0: it may go, and counts.

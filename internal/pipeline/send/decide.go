@@ -21,7 +21,7 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	now := s.cfg.Now()
 	a := peal.Attempt{
 		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Priority: d.Priority,
-		Outcome: o, At: now,
+		Ladder: d.Rung != nil, Outcome: o, At: now,
 	}
 	if o.Class != peal.ClassThrottled && o.Class != peal.ClassNone {
 		s.resetThrottle()
@@ -37,10 +37,15 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 	case peal.ClassTemporary:
 		s.retry(&a, d, now)
 	case peal.ClassThrottled:
-		if o.Quiet != "" {
-			a.Next, a.Due = peal.Queued, now.Add(s.quiet.begin(quietKey(d, o.Quiet), o.RetryAfter))
+		if peal.WaitsForTemplate(o.Code) {
+			a.Next, a.Due = peal.Queued, s.parkUntil(d)
 			break
 		}
+		if o.Quiet != "" {
+			a.Next, a.Due = peal.Queued, now.Add(s.quiet.begin(quietKey(d, o.Quiet), o.RetryAfter, o.Growth))
+			break
+		}
+		s.limit.ease(now, o.Ease)
 		wait := o.RetryAfter
 		if wait <= 0 {
 			wait = s.throttleWait(now)
@@ -65,7 +70,11 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 // retry gives the delivery another attempt later, or makes it a dead letter when it has had them all.
 func (s *shift) retry(a *peal.Attempt, d *peal.Delivery, now time.Time) {
 	tries := d.Attempts - d.Round
-	if tries >= s.in.MaxAttempts {
+	most := s.in.MaxAttempts
+	if n := a.Outcome.MaxTries; n > 0 {
+		most = min(most, n)
+	}
+	if tries >= most {
 		a.Next, a.Dead = peal.Failed, true
 		return
 	}
@@ -99,11 +108,16 @@ func (s *shift) interrupted(d *peal.Delivery, now time.Time) peal.Attempt {
 // Backoff is the wait before the next attempt after so many: base, then three times as long each, up to most, plus up
 // to a tenth of jitter (in [0, 1)) so that those who failed together do not come back together.
 func Backoff(base, most time.Duration, tries int, jitter float64) time.Duration {
-	wait := base
-	for i := 1; i < tries && wait < most; i++ {
-		wait *= 3
+	return grown(peal.Growth{Base: base, Most: most, Factor: 3}, tries, jitter)
+}
+
+// grown is Backoff by a growth of the provider's.
+func grown(g peal.Growth, tries int, jitter float64) time.Duration {
+	wait := g.Base
+	for i := 1; i < tries && wait < g.Most; i++ {
+		wait *= time.Duration(g.Factor)
 	}
-	wait = min(wait, most)
+	wait = min(wait, g.Most)
 	return wait + time.Duration(jitter*float64(wait)/10)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/provider"
 )
@@ -24,6 +25,8 @@ type looked struct {
 	device *peal.Device // nil: there is none
 	at     time.Time
 	err    error // it could not be found out
+
+	template *api.Template // that the delivery waits for
 }
 
 // look looks up together where deliveries are to go, right before the calls: their rows hold no address, and an app may
@@ -49,7 +52,7 @@ func (s *shift) look(ds []peal.Delivery) func(d *peal.Delivery) looked {
 	for i := range found {
 		byID[found[i].ID] = &found[i]
 	}
-	return func(d *peal.Delivery) looked { return looked{byID[d.Recipient], at, err} }
+	return func(d *peal.Delivery) looked { return looked{device: byID[d.Recipient], at: at, err: err} }
 }
 
 // lookAgain looks again when it was too long ago.

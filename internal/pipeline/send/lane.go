@@ -34,6 +34,7 @@ type lane struct {
 	suspects   map[string]int  // how often they made claiming panic
 	throttled  int             // waits in a row for 429s
 	quietUntil time.Time       // the end of the last of them
+	rest       span            // the last pause that was sat out
 
 	quiet *quiet // whom alone the provider wants left in peace
 	fates *fates // devices that were found dead a moment ago
@@ -104,6 +105,7 @@ func (l *lane) own(ctx context.Context) {
 		if in.Paused(l.cfg.Now()) {
 			l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(1)
 			l.wait(ctx, in)
+			l.rested(span{in.Pause.Since, l.cfg.Now()})
 			continue
 		}
 		l.cfg.Metrics.Paused.WithLabelValues(l.id).Set(0)
@@ -234,7 +236,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.
 		// As many again are claimed while the others are called for: claiming waits for the disk.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
-		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: kind.Defaults().Checks, finds: kind.Defaults().Finds,
+		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: provider.ChecksOf(in, kind.Defaults()), finds: kind.Defaults().Finds,
 		push: in.Channel == peal.ChannelPush && l.cfg.Devices != nil,
 	}
 	s.well.writing = make(chan struct{}, 1)

@@ -30,6 +30,7 @@ type limiter struct {
 	calls    []time.Time   // of those in the air: when they began, oldest first
 	quick    time.Duration // what the quickest calls of late took
 	reserved int
+	eased    time.Time // until then it lets half as many start
 	start    time.Time // nothing before then: what an earlier owner did is not known
 	tat      time.Time // when the next grant would be due if they were evenly spaced
 	freed    chan struct{}
@@ -91,21 +92,35 @@ func (l *limiter) try(now time.Time, most int) (n int, wait time.Duration) {
 		return 0, early
 	}
 	used, next := l.used(now)
-	free := l.rate - used - l.reserved
+	rate, interval := l.rate, l.interval
+	if now.Before(l.eased) {
+		rate, interval = max(1, rate/2), 2*interval
+	}
+	free := rate - used - l.reserved
 	if free <= 0 {
 		return 0, next
 	}
-	earliest := now.Add(-time.Duration(l.burst-1) * l.interval)
+	earliest := now.Add(-time.Duration(l.burst-1) * interval)
 	if l.tat.Before(earliest) {
 		l.tat = earliest
 	}
 	if early := l.tat.Sub(now); early > 0 {
 		return 0, early
 	}
-	n = min(most, free, int(now.Sub(l.tat)/l.interval)+1)
-	l.tat = l.tat.Add(time.Duration(n) * l.interval)
+	n = min(most, free, int(now.Sub(l.tat)/interval)+1)
+	l.tat = l.tat.Add(time.Duration(n) * interval)
 	l.reserved += n
 	return n, 0
+}
+
+// ease halves the limit for so long: the provider found it too high, whoever else may use the account.
+func (l *limiter) ease(now time.Time, howLong time.Duration) {
+	if l == nil || howLong <= 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.eased = now.Add(howLong)
 }
 
 // used counts the uses in the window, and tells how long until the first of them falls out by itself; 0 when none does.

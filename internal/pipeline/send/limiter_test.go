@@ -347,3 +347,34 @@ func TestNoLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestALimiterThatIsEased: for a while half as many start, and then as many as before.
+func TestALimiterThatIsEased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := newLimiter(peal.Limit{Rate: 10, Period: time.Second, Burst: 1})
+		lim.ease(time.Now(), 10*time.Second)
+		within := func(d time.Duration) (n int) {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			for {
+				got, err := lim.take(ctx, 1)
+				if err != nil {
+					return n
+				}
+				for range got {
+					lim.use()
+					n++
+				}
+			}
+		}
+		if n := within(10 * time.Second); n < 45 || n > 50 {
+			t.Errorf("%d in 10 s", n)
+		}
+		if n := within(10 * time.Second); n < 90 || n > 100 {
+			t.Errorf("%d in the 10 s after", n)
+		}
+		var none *limiter
+		none.ease(time.Now(), time.Hour)
+	})
+}

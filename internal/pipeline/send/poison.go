@@ -66,6 +66,7 @@ func (s *shift) suspect(id string, job pipeline.Message) {
 func (s *shift) afterPanic(d *peal.Delivery, called bool, at time.Time) peal.Attempt {
 	a := peal.Attempt{
 		TenantID: s.in.TenantID, DeliveryID: d.ID, IntegrationID: s.in.ID, Number: d.Attempts, Priority: d.Priority, At: at,
+		Ladder:  true, // its row may never have been read
 		Outcome: peal.Outcome{Class: peal.ClassTemporary, Code: peal.CodePoison, Reason: "Peal's own code fails on this delivery; the log tells how"},
 	}
 	if called {

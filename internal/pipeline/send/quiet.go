@@ -48,9 +48,9 @@ func (q *quiet) of(version int64) {
 	}
 }
 
-// begin leaves one in peace for as long as the provider asks, or if it does not say, for longer each time. It tells how
-// long.
-func (q *quiet) begin(key string, asked time.Duration) time.Duration {
+// begin leaves one in peace for as long as the provider asks, or if it does not say, for longer each time, as grow has it. It
+// tells how long.
+func (q *quiet) begin(key string, asked time.Duration, grow peal.Growth) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := q.now()
@@ -67,7 +67,10 @@ func (q *quiet) begin(key string, asked time.Duration) time.Duration {
 	s.times++
 	wait := min(asked, maxQuietTime)
 	if asked <= 0 {
-		wait = Backoff(throttleBase, throttleCap, s.times, q.jitter())
+		if grow.Base <= 0 || grow.Factor < 2 {
+			grow = peal.Growth{Base: throttleBase, Most: throttleCap, Factor: 3}
+		}
+		wait = min(grown(grow, s.times, q.jitter()), maxQuietTime)
 	}
 	if until := now.Add(wait); until.After(s.until) {
 		s.until = until

@@ -14,7 +14,7 @@ func TestQuiet(t *testing.T) {
 	q := newQuiet(c.now, func() float64 { return 0 })
 	a := quietKey(&peal.Delivery{Recipient: "a"}, peal.QuietRecipient)
 	group := quietKey(nil, "a") // which is not the recipient of the same name
-	if got := q.begin(a, time.Minute); got != time.Minute {
+	if got := q.begin(a, time.Minute, peal.Growth{}); got != time.Minute {
 		t.Errorf("it waits %v, and was to wait a minute", got)
 	}
 	if wait := q.wait([]string{group, "recipient b"}); wait != 0 {
@@ -42,13 +42,20 @@ func TestQuietGrows(t *testing.T) {
 	c := &setClock{at: time.Now()}
 	q := newQuiet(c.now, func() float64 { return 0 })
 	for _, want := range []time.Duration{time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second, 81 * time.Second, 243 * time.Second, 300 * time.Second} {
-		got := q.begin("k", 0)
-		if got != want || q.begin("k", 0) != want { // the second was in the air with the first
+		got := q.begin("k", 0, peal.Growth{})
+		if got != want || q.begin("k", 0, peal.Growth{}) != want { // the second was in the air with the first
 			t.Errorf("it waits %v, want %v", got, want)
 		}
 		c.at = c.at.Add(got)
 	}
-	if got := q.begin("k", 1<<62); got != maxQuietTime {
+	pair := peal.Growth{Base: 6 * time.Second, Most: time.Hour, Factor: 4} // as Meta wants it of a pair
+	for _, want := range []time.Duration{6 * time.Second, 24 * time.Second, 96 * time.Second, 384 * time.Second, 1536 * time.Second, time.Hour, time.Hour} {
+		if got := q.begin("pair", 0, pair); got != want {
+			t.Errorf("a pair waits %v, want %v", got, want)
+		}
+		c.at = c.at.Add(want)
+	}
+	if got := q.begin("k", 1<<62, peal.Growth{}); got != maxQuietTime {
 		t.Errorf("nonsense silences it for %v", got)
 	}
 	if q.of(2); !q.none() {
@@ -61,7 +68,7 @@ func TestQuietIsBounded(t *testing.T) {
 	c := &setClock{at: time.Now()}
 	q := newQuiet(c.now, func() float64 { return 0 })
 	for i := range 3 * maxQuiet {
-		if got := q.begin(fmt.Sprint(i), time.Minute); got != time.Minute {
+		if got := q.begin(fmt.Sprint(i), time.Minute, peal.Growth{}); got != time.Minute {
 			t.Fatalf("number %d waits %v", i, got)
 		}
 	}
@@ -69,7 +76,7 @@ func TestQuietIsBounded(t *testing.T) {
 		t.Errorf("%d are remembered", n)
 	}
 	c.at = c.at.Add(time.Minute)
-	q.begin("one more", time.Minute)
+	q.begin("one more", time.Minute, peal.Growth{})
 	if n := len(q.all); n != 1 {
 		t.Errorf("%d are remembered after their time", n)
 	}

@@ -115,6 +115,7 @@ func (s *shift) settle(batch []done) {
 		cancel()
 	}
 	s.fine(batch)
+	defer s.parked(batch)
 	for i := range batch {
 		a := &batch[i].attempt
 		s.ack(batch[i].job)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
 	"peal/internal/pipeline"
 	"peal/internal/provider"
@@ -39,6 +40,8 @@ type done struct {
 	attempt peal.Attempt
 	job     pipeline.Message
 	device  *peal.Device // that it was for, of a push
+
+	template *api.Template // that it waits for
 }
 
 // run takes jobs until ctx ends or the queue does. Which job goes is decided when one may go, so that an urgent one that
@@ -46,39 +49,41 @@ type done struct {
 func (s *shift) run(ctx context.Context, queue *intake) {
 	defer func() { s.giveBack(queue.rest()) }()
 	for queue.wait(ctx) {
-		n, err := s.admit(ctx, min(queue.size(), maxBatch))
+		n, w, err := s.admit(ctx, min(queue.size(), maxBatch))
 		if err != nil {
 			return
 		}
 		more := queue.fill()
 		jobs := queue.pick(n)
-		s.working.Go(func() { s.work(jobs) })
+		s.working.Go(func() { s.work(jobs, w) })
 		if !more {
 			return
 		}
 	}
 }
 
-// admit waits until at least one call may start, for concurrency and for the limit, and says how many of want may.
-func (s *shift) admit(ctx context.Context, want int) (int, error) {
+// admit waits until at least one call may start, for concurrency and for the limit, and says how many of want may, and what
+// that waited for.
+func (s *shift) admit(ctx context.Context, want int) (n int, w waits, err error) {
+	start := time.Now()
 	select { // first, so that while claims wait for the disk the places that come free gather for the next
 	case s.claims <- struct{}{}:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, w, ctx.Err()
 	}
-	n, err := s.places(ctx, want)
+	n, limit, err := s.places(ctx, want)
 	if err != nil {
 		<-s.claims
 	}
-	return n, err
+	return n, waits{limit: limit, place: time.Since(start) - limit}, err
 }
 
-// places takes up to want places, and as many uses of the limit.
-func (s *shift) places(ctx context.Context, want int) (int, error) {
+// places takes up to want places, and as many uses of the limit; it tells how long the limit took.
+func (s *shift) places(ctx context.Context, want int) (int, time.Duration, error) {
 	select {
 	case s.free <- struct{}{}:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, 0, ctx.Err()
 	}
 	n := 1
 more:
@@ -92,11 +97,12 @@ more:
 	}
 	start := time.Now()
 	allowed, err := s.limit.take(ctx, n)
+	limit := time.Since(start)
 	if s.limit != nil {
-		s.cfg.Metrics.LimitWait.WithLabelValues(s.id).Observe(time.Since(start).Seconds())
+		s.cfg.Metrics.LimitWait.WithLabelValues(s.id).Observe(limit.Seconds())
 	}
 	s.release(n - allowed)
-	return allowed, err
+	return allowed, limit, err
 }
 
 func (s *shift) release(n int) {
@@ -107,7 +113,7 @@ func (s *shift) release(n int) {
 
 // work claims the rows of admitted jobs and calls for those that are ready. The work is finished even when the shift
 // ends meanwhile: what is claimed is sent and recorded.
-func (s *shift) work(jobs []pipeline.Message) {
+func (s *shift) work(jobs []pipeline.Message, w waits) {
 	ids := make([]string, 0, len(jobs))
 	byID := make(map[string]pipeline.Message, len(jobs))
 	for _, j := range jobs {
@@ -146,7 +152,7 @@ func (s *shift) work(jobs []pipeline.Message) {
 		d := &claimed.Ready[i]
 		job := byID[d.ID]
 		delete(byID, d.ID)
-		s.working.Go(func() { s.call(d, looks(d), job) })
+		s.working.Go(func() { s.call(d, looks(d), job, w) })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ackMargin)
 	defer cancel()

@@ -61,7 +61,8 @@ type Config struct {
 	Refuse       func(integrationID string, refuse bool)                        // says that this node cannot be it; default: nobody is told
 	Integrations Integrations
 	Records      Records
-	Devices      Devices // nil: there are no integrations of the channel push
+	Devices      Devices   // nil: there are no integrations of the channel push
+	Templates    Templates // nil: no template is known
 	Queues       Queues
 	Env          provider.Env
 	Metrics      *metrics.Metrics

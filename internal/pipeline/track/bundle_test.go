@@ -41,6 +41,7 @@ type carrier struct {
 	log     []provider.LogEntry // two a page
 	logErr  error
 	reads   int
+	keyless bool // its webhooks name messages by their ids; only what is stuck is looked up
 }
 
 var (
@@ -59,6 +60,9 @@ func (c *carrier) Close()                                               {}
 func (c *carrier) Send(context.Context, *provider.Message) peal.Outcome { return peal.Outcome{} }
 
 func (c *carrier) Defaults() provider.Defaults {
+	if c.keyless {
+		return provider.Defaults{BaseURL: "http://carrier", OnUnknown: peal.Reconcile, ReceiptTimeout: 10 * time.Minute}
+	}
 	return provider.Defaults{
 		BaseURL: "http://carrier", OnUnknown: peal.Reconcile, Checks: []time.Duration{15 * time.Second, time.Minute},
 		Finds: []time.Duration{time.Second, time.Minute, time.Hour},
@@ -131,7 +135,12 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{T: t, dir: t.TempDir(), metrics: metrics.New(), carrier: &carrier{lookups: map[string]int{}}}
+	return setupWith(t, &carrier{lookups: map[string]int{}})
+}
+
+func setupWith(t *testing.T, c *carrier) *bundle {
+	t.Helper()
+	b := &bundle{T: t, dir: t.TempDir(), metrics: metrics.New(), carrier: c}
 	var err error
 	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(b.dir, "peal.db")}); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ const (
 type Checks interface {
 	DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error)
 	SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error
+	NoteStuck(ctx context.Context, rows []pipeline.Stuck) error
 	Parked(ctx context.Context, integrationID string) (int, error)
 	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
 }
@@ -96,7 +97,7 @@ func (c *Checker) Urge(integrationID string) {
 // urgeParked urges the look-ups of what was parked elsewhere: by another node, or before a restart.
 func (c *Checker) urgeParked(ctx context.Context) {
 	for _, in := range c.Integrations.All() {
-		if !c.checked(in) {
+		if !c.checked(in) || !c.learns(in) {
 			continue
 		}
 		if n, err := c.Checks.Parked(ctx, in.ID); err == nil && n > 0 {
@@ -155,7 +156,13 @@ func (c *Checker) Run(ctx context.Context) error {
 func (c *Checker) checked(in *peal.Integration) bool {
 	kind, ok := c.Integrations.Kind(in.Kind)
 	now := c.Now()
-	return ok && len(kind.Defaults().Checks) > 0 && !in.Paused(now) && !c.resting(in.ID, now)
+	return ok && len(provider.ChecksOf(in, kind.Defaults())) > 0 && !in.Paused(now) && !c.resting(in.ID, now)
+}
+
+// learns tells whether look-ups tell the key by which webhooks name a message. Of other kinds only what is stuck is looked up.
+func (c *Checker) learns(in *peal.Integration) bool {
+	kind, ok := c.Integrations.Kind(in.Kind)
+	return ok && len(kind.Defaults().Checks) > 0
 }
 
 func (c *Checker) resting(id string, now time.Time) bool {
@@ -202,7 +209,7 @@ func (c *Checker) sweep(ctx context.Context) {
 // whose key is not known, as long as anything is parked. Either ends: what was looked up is not due again at once.
 func (c *Checker) checkAll(ctx context.Context, in *peal.Integration) {
 	c.mu.Lock()
-	urged := c.urged[in.ID]
+	urged := c.urged[in.ID] && c.learns(in)
 	delete(c.urged, in.ID)
 	c.mu.Unlock()
 	kind, _ := c.Integrations.Kind(in.Kind)
@@ -222,7 +229,7 @@ func (c *Checker) checkAll(ctx context.Context, in *peal.Integration) {
 		switch {
 		case len(rows) == 0 && urged:
 			urged = false
-		case len(rows) == 0 || !c.check(ctx, in, rows):
+		case len(rows) == 0 || !c.checkOrDrop(ctx, in, rows):
 			return
 		}
 	}
@@ -247,12 +254,13 @@ func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeli
 		wg       sync.WaitGroup
 		places   = make(chan struct{}, checkAtOnce)
 		evidence = make([]*peal.Evidence, len(rows))
+		stuck    = make([]string, len(rows))
 		tired    atomic.Bool
 		asked    int
 	)
 	limit := c.limit(in)
 	for ; asked < len(rows); asked++ {
-		if limit.Wait(ctx) != nil {
+		if !patient(ctx, limit) {
 			break
 		}
 		places <- struct{}{}
@@ -262,7 +270,7 @@ func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeli
 		i := asked
 		wg.Go(func() {
 			defer func() { <-places }()
-			e, enough := c.lookup(ctx, in, client, &rows[i], kind.Defaults().Checks)
+			e, enough := c.lookup(ctx, in, client, &rows[i], provider.ChecksOf(in, kind.Defaults()), &stuck[i])
 			evidence[i] = e
 			if enough {
 				tired.Store(true)
@@ -270,7 +278,7 @@ func (c *Checker) check(ctx context.Context, in *peal.Integration, rows []pipeli
 		})
 	}
 	wg.Wait()
-	return c.keep(ctx, in, evidence[:asked], rows[:asked]) && asked == len(rows) && !tired.Load()
+	return c.keep(ctx, in, evidence[:asked], rows[:asked]) && c.note(ctx, rows[:asked], stuck[:asked]) && asked == len(rows) && !tired.Load()
 }
 
 // keep writes what look-ups found, and only then when to make the next: what was found is not lost for want of another.
@@ -296,7 +304,7 @@ func (c *Checker) keep(ctx context.Context, in *peal.Integration, evidence []*pe
 }
 
 // lookup asks after one message, and sets when to ask again. It says whether to rest before the next.
-func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provider.Client, row *pipeline.Unkeyed, checks []time.Duration) (*peal.Evidence, bool) {
+func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provider.Client, row *pipeline.Unkeyed, checks []time.Duration, stuck *string) (*peal.Evidence, bool) {
 	now := c.Now()
 	row.CheckAt = nextCheck(row.SentAt, now, checks)
 	if soon := now.Add(checkSoon); !row.CheckAt.IsZero() && row.CheckAt.Before(soon) {
@@ -311,16 +319,22 @@ func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provi
 	e, err := c.ask(lctx, in, client, row.MessageID)
 	if err == nil {
 		e.TenantID, e.IntegrationID, e.DeliveryID, e.MessageID = in.TenantID, in.ID, row.DeliveryID, row.MessageID
-		if e.MessageKey == "" && now.Sub(row.SentAt) < time.Minute {
+		if e.MessageKey == "" && now.Sub(row.SentAt) < time.Minute && c.learns(in) {
 			row.CheckAt = now.Add(checkSoon)
+		}
+		if row.CheckAt.IsZero() && row.Status == peal.Sent && (e.Status == peal.Sent || e.Status == "") {
+			*stuck = stuckKnown
 		}
 		return &e, false
 	}
 	again := now.Add(checkAgain)
 	pe, ok := errors.AsType[*provider.Error](err)
 	switch {
-	case ok && pe.Class == peal.ClassPermanent:
-		return nil, false // it does not know the message (yet)
+	case ok && pe.Class == peal.ClassPermanent: // it does not know the message (yet)
+		if row.CheckAt.IsZero() && row.Status == peal.Sent {
+			*stuck = stuckUnknown
+		}
+		return nil, false
 	case ok && (pe.Class == peal.ClassThrottled || pe.Class == peal.ClassIntegration):
 		again = now.Add(cmp.Or(max(pe.RetryAfter, 0), checkRest))
 		c.rest(in.ID, again)
@@ -329,7 +343,7 @@ func (c *Checker) lookup(ctx context.Context, in *peal.Integration, client provi
 		row.CheckAt = now
 		return nil, true
 	}
-	if now.Sub(row.SentAt) < maxCheckTime && (row.CheckAt.IsZero() || again.Before(row.CheckAt) || c.resting(in.ID, row.CheckAt)) {
+	if now.Sub(row.SentAt) < maxCheckTime+in.ReceiptTimeout && (row.CheckAt.IsZero() || again.Before(row.CheckAt) || c.resting(in.ID, row.CheckAt)) {
 		row.CheckAt = again
 	}
 	c.Log.Debug("look-up failed", "integration_id", in.ID, "delivery_id", row.DeliveryID, "error", err)

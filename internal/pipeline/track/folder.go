@@ -38,14 +38,18 @@ type Callbacks interface {
 type Folder struct {
 	Integrations Integrations
 	Records      Records
+	People       People // nil: what people write is not kept
 	Callbacks    Callbacks
 	Held         Held // nil: nothing is held
 	Sealer       Sealer
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time
+	Templates    Templates // nil: no template is known
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
+
+	listens sync.Map // ids of integrations of which it is noted that their webhooks come
 }
 
 // opened is a webhook that has been understood, or not.
@@ -53,7 +57,9 @@ type opened struct {
 	message  pipeline.Message
 	callback pipeline.Callback
 	evidence []peal.Evidence
+	heard    []peal.Heard
 	sessions []session
+	news     []news
 	err      error // why it could not be understood
 }
 
@@ -115,11 +121,13 @@ func (f *Folder) consume(ctx context.Context, c <-chan pipeline.Message) {
 func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 	all := make([]opened, len(batch))
 	var evidence []peal.Evidence
+	var heard []peal.Heard
 	for i, m := range batch {
 		all[i] = f.open(m)
 		evidence = append(evidence, all[i].evidence...)
+		heard = append(heard, all[i].heard...)
 	}
-	if err := f.write(evidence); err != nil {
+	if err := f.keep(evidence, heard); err != nil {
 		f.Log.Warn("webhooks not folded together; going one by one", "webhooks", len(batch), "error", err)
 		for i := range all {
 			f.foldOne(ctx, &all[i])
@@ -133,7 +141,7 @@ func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 
 func (f *Folder) foldOne(ctx context.Context, o *opened) {
 	for try := 1; ctx.Err() == nil; {
-		err := f.write(o.evidence)
+		err := f.keep(o.evidence, o.heard)
 		if err == nil {
 			f.finish(ctx, o)
 			return
@@ -152,6 +160,14 @@ func (f *Folder) foldOne(ctx context.Context, o *opened) {
 		sleep(ctx, afterError)
 	}
 	f.giveBack(o.message)
+}
+
+// keep writes receipts and what people say. Evidence goes first: what somebody answers is found by it.
+func (f *Folder) keep(evidence []peal.Evidence, heard []peal.Heard) error {
+	if err := f.write(evidence); err != nil {
+		return err
+	}
+	return f.hear(heard)
 }
 
 func (f *Folder) write(evidence []peal.Evidence) error {
@@ -208,7 +224,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		return o
 	}
 	if o.err = f.guard("parsing", func() error { return f.parse(in, &o) }); o.err != nil {
-		o.evidence, o.sessions = nil, nil // half of it is none of it
+		o.evidence, o.heard, o.sessions, o.news = nil, nil, nil, nil // half of it is none of it
 	}
 	return o
 }
@@ -225,10 +241,17 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 	for _, fact := range facts {
 		if e := fact.Evidence; e != nil {
 			e.TenantID, e.IntegrationID = in.TenantID, in.ID
+			e.Keyless = len(kind.Defaults().Checks) == 0
 			o.evidence = append(o.evidence, *e)
 		}
 		if h := fact.Session; h != nil {
 			o.sessions = append(o.sessions, session{in, h.OK, h.State})
+		}
+		if t := fact.Template; t != nil {
+			o.news = append(o.news, news{in, t})
+		}
+		if h, ok := f.said(in, &fact, o.callback.ReceivedAt); ok {
+			o.heard = append(o.heard, h)
 		}
 	}
 	return nil
@@ -236,10 +259,15 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 
 // finish does what is left of a webhook whose evidence is in the records, and lets it go.
 func (f *Folder) finish(ctx context.Context, o *opened) {
+	f.listen(o)
 	for _, s := range o.sessions {
 		if err := f.guard("sessions", func() error { f.session(ctx, s); return nil }); err != nil && o.err == nil {
 			o.err = err
 		}
+	}
+	if !f.heard(ctx, o) {
+		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
+		return
 	}
 	if errors.Is(o.err, errGone) && !f.gone(ctx, o.callback.IntegrationID) {
 		time.AfterFunc(afterError, func() { f.giveBack(o.message) })

@@ -44,13 +44,13 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 	case c.Video != nil:
 		k.media("video", c.Video)
 	case c.Document != nil:
-		k.url("document.url", c.Document.URL)
+		k.file("document", c.Document.URL, c.Document.MediaID)
 		k.text("document.filename", c.Document.Filename, false, maxFilename)
 		k.text("document.caption", c.Document.Caption, false, maxText)
 	case c.Audio != nil:
-		k.url("audio.url", c.Audio.URL)
+		k.file("audio", c.Audio.URL, c.Audio.MediaID)
 	case c.Sticker != nil:
-		k.url("sticker.url", c.Sticker.URL)
+		k.file("sticker", c.Sticker.URL, c.Sticker.MediaID)
 	case c.Contact != nil:
 		k.text("contact.name", c.Contact.Name, true, maxName)
 		k.phone("contact.phone", c.Contact.Phone)
@@ -83,8 +83,17 @@ func (k *checker) text(path, s string, required bool, most int) {
 }
 
 func (k *checker) media(path string, m *api.Media) {
-	k.url(path+".url", m.URL)
+	k.file(path, m.URL, m.MediaID)
 	k.text(path+".caption", m.Caption, false, maxText)
+}
+
+// file checks that a file is named by its address: here is none that was uploaded.
+func (k *checker) file(path, url, id string) {
+	if id != "" {
+		k.add(path+".media_id", "unsupported", "give url instead: WasenderApi fetches files from their address, and knows no ids of theirs")
+		return
+	}
+	k.url(path+".url", url)
 }
 
 // url checks the address of a file that the provider is to fetch.
@@ -150,6 +159,9 @@ func (k *checker) refine(c *api.Content) {
 		for i, m := range c.Mentions {
 			k.phone("mentions["+strconv.Itoa(i)+"]", m)
 		}
+	}
+	if c.FallbackTemplate != nil {
+		k.add("fallback_template", "unsupported", "leave it out: this provider has no templates, and no window that closes")
 	}
 	if c.ReplyTo == "" {
 		return

@@ -42,11 +42,12 @@ func (Kind) Credentials() []provider.Credential {
 // Defaults are WasenderApi's address, and 45 sends per second.
 func (Kind) Defaults() provider.Defaults {
 	return provider.Defaults{
-		BaseURL:   "https://www.wasenderapi.com/api",
-		Limit:     peal.Limit{Rate: 45, Period: time.Second, Burst: 5},
-		OnUnknown: peal.Reconcile,
-		Checks:    []time.Duration{15 * time.Second, 2 * time.Minute, 15 * time.Minute},
-		Finds:     []time.Duration{3 * time.Second, 30 * time.Second, 2 * time.Minute, 15 * time.Minute, time.Hour},
+		BaseURL:        "https://www.wasenderapi.com/api",
+		Limit:          peal.Limit{Rate: 45, Period: time.Second, Burst: 5},
+		OnUnknown:      peal.Reconcile,
+		Checks:         []time.Duration{15 * time.Second, 2 * time.Minute, 15 * time.Minute},
+		ReceiptTimeout: 15 * time.Minute,
+		Finds:          []time.Duration{3 * time.Second, 30 * time.Second, 2 * time.Minute, 15 * time.Minute, time.Hour},
 	}
 }
 

@@ -76,8 +76,7 @@ func (p *parser) add(f provider.Fact) {
 	}
 }
 
-// event reads the events that say something about our messages or the session. All others, inbound messages among
-// them, are no facts.
+// event reads the events that say something about our messages, the session, or what people wrote. All others are no facts.
 func (p *parser) event(e *event) {
 	at := asTime(e.Timestamp)
 	switch strings.ToLower(asString(e.Event)) {
@@ -92,6 +91,9 @@ func (p *parser) event(e *event) {
 				p.sent(i, at)
 			}
 		})
+		p.received(e.Data, at, true)
+	case "messages.received", "messages-personal.received":
+		p.received(e.Data, at, false)
 	case "message-receipt.update":
 		p.each(e.Data, func(i *item) { p.receipt(i, at) })
 	case "session.status":

@@ -1,11 +1,13 @@
 package wasender
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,7 +62,8 @@ var webhooks = []struct {
 		seen(peal.Evidence{MessageKey: "A", Status: peal.Sent, At: time.Unix(1747775431, 0).UTC()})},
 	{"upsert of ours", `{"event":"messages.upsert","data":{"messages":[{"key":{"id":"A","fromMe":true,"remoteJid":"5@lid"},"status":"SERVER_ACK"}]}}`,
 		seen(peal.Evidence{MessageKey: "A", Status: peal.Sent})},
-	{"upsert of theirs", `{"event":"messages.upsert","data":{"messages":{"key":{"id":"A","fromMe":false},"messageBody":"STOP"}}}`, nil},
+	{"upsert of theirs", `{"event":"messages.upsert","data":{"messages":{"key":{"id":"A","fromMe":false},"messageBody":"STOP"}}}`,
+		wrote(peal.Inbound{MessageID: "A", Type: "unknown", Text: "STOP"})},
 	{"upsert of nobody's", `{"event":"messages.upsert","data":{"messages":{"key":{"id":"A"},"messageBody":"STOP"}}}`, nil},
 
 	{"receipt as documented", `{"event":"message-receipt.update","sessionId":"..","data":{"message":{"key":{"remoteJid":"g@g.us","id":"A","fromMe":true,"participant":"1@lid"},"receipt":{"userJid":"1@lid","receiptTimestamp":1234567890}}},"timestamp":1234567890123}`,
@@ -78,7 +81,18 @@ var webhooks = []struct {
 		[]provider.Fact{{Session: &provider.Health{State: "resting", Reason: "the session is resting"}}}},
 	{"session without a word", `{"event":"session.status","data":{"status":1}}`, nil},
 
-	{"received", `{"event":"messages.received","timestamp":1633456789,"data":{"messages":{"key":{"id":"3EB0X1","fromMe":false,"remoteJid":"5555@lid","addressingMode":"pn","cleanedSenderPn":"1234567890"},"messageBody":"Hello","message":{"conversation":"Hello"}}}}`, nil},
+	{"received", `{"event":"messages.received","timestamp":1633456789,"data":{"messages":{"key":{"id":"3EB0X1","fromMe":false,"remoteJid":"5555@lid","addressingMode":"pn","cleanedSenderPn":"1234567890"},"messageBody":"Hello","message":{"conversation":"Hello"}}}}`,
+		wrote(peal.Inbound{MessageID: "3EB0X1", From: "+1234567890", Type: "text", Text: "Hello", Content: []byte(`{"conversation":"Hello"}`), At: time.Unix(1633456789, 0).UTC()})},
+	{"received, a picture that answers", `{"event":"messages-personal.received","timestamp":1633456789000,"data":{"messages":[{"key":{"id":"B","fromMe":false,"remoteJid":"5555@lid"},"pushName":"Ann","messageTimestamp":1633456780,"message":{"imageMessage":{"caption":"look","mimetype":"image/jpeg","mediaKey":"k","jpegThumbnail":"AAAA","contextInfo":{"stanzaId":"3EB0OURS"}},"messageContextInfo":{"x":1}}}]}}`,
+		wrote(peal.Inbound{MessageID: "B", Name: "Ann", Type: "image", Text: "look", Content: []byte(`{"imageMessage":{"caption":"look","mediaKey":"k","mimetype":"image/jpeg"}}`), ReplyTo: "3EB0OURS", MediaID: "B", MediaType: "image/jpeg", At: time.Unix(1633456780, 0).UTC()})},
+	{"received, a reaction", `{"event":"messages.received","data":{"messages":{"key":{"id":"R","cleanedSenderPn":"1234567890"},"message":{"reactionMessage":{"text":"x","key":{"id":"3EB0OURS"}}}}}}`,
+		wrote(peal.Inbound{MessageID: "R", From: "+1234567890", Type: "reaction", Text: "x", ReplyTo: "3EB0OURS", Content: []byte(`{"reactionMessage":{"text":"x","key":{"id":"3EB0OURS"}}}`)})},
+	{"received, wrapped", `{"event":"messages.received","data":{"messages":{"key":{"id":"W"},"message":{"documentWithCaptionMessage":{"message":{"documentMessage":{"mimetype":"application/pdf","title":"a.pdf"}}}}}}}`,
+		wrote(peal.Inbound{MessageID: "W", Type: "document", Text: "a.pdf", MediaID: "W", MediaType: "application/pdf", Content: []byte(`{"documentMessage":{"mimetype":"application/pdf","title":"a.pdf"}}`)})},
+	{"received, no number", `{"event":"messages.received","data":{"messages":[7,{"key":{"id":"N","remoteJid":"14155550100@s.whatsapp.net","cleanedSenderPn":"none"},"message":[]},{"key":{"fromMe":false}}]}}`,
+		wrote(peal.Inbound{MessageID: "N", Type: "unknown"})},
+	{"received in a group", `{"event":"messages.received","data":{"messages":{"key":{"id":"G","remoteJid":"1@g.us","cleanedSenderPn":"1234567890"},"messageBody":"STOP"}}}`, nil},
+	{"received of another sort", `{"event":"messages-group.received","data":{"messages":{"key":{"id":"G"},"messageBody":"STOP"}}}`, nil},
 	{"received, old list", `{"event":"messages-personal.received","data":{"messages":[{"key":{"id":"3EB0X1","fromMe":true}}]}}`, nil},
 	{"QR code", `{"event":"qrcode.updated","data":{"qr":"2@DTMU"}}`, nil},
 	{"unknown event", `{"event":"poll.results","data":{"key":{"id":"A"},"update":{"status":3}}}`, nil},
@@ -95,6 +109,8 @@ func seen(all ...peal.Evidence) []provider.Fact {
 	}
 	return facts
 }
+
+func wrote(m peal.Inbound) []provider.Fact { return []provider.Fact{{Inbound: &m}} }
 
 func TestParseWebhook(t *testing.T) {
 	t.Parallel()
@@ -146,7 +162,7 @@ func TestParseWebhookKeepsNoSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range facts {
-			if s := fmt.Sprintf("%+v %+v", f.Evidence, f.Session); strings.Contains(s, testKey) {
+			if s := fmt.Sprintf("%+v %+v %+v", f.Evidence, f.Session, f.Inbound); strings.Contains(s, testKey) {
 				t.Errorf("%s: %s", c.name, s)
 			}
 		}
@@ -201,6 +217,15 @@ func FuzzParseWebhook(f *testing.F) {
 
 // checkFact holds what track relies on.
 func checkFact(t *testing.T, f provider.Fact) {
+	if m := f.Inbound; m != nil {
+		if m.MessageID == "" || len(m.MessageID) > maxID || m.Type == "" || len(m.Text) > maxInboundText || !utf8.ValidString(m.Text+m.Name) || f.Evidence != nil || f.Session != nil {
+			t.Fatalf("%+v", m)
+		}
+		if len(m.Content) > maxInbound || m.Content != nil && !json.Valid(m.Content) || m.From != "" && (m.From[0] != '+' || len(m.From) > 16) {
+			t.Fatalf("%+v", m)
+		}
+		return
+	}
 	if (f.Evidence == nil) == (f.Session == nil) {
 		t.Fatal("a fact is of one sort")
 	}

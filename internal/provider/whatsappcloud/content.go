@@ -44,17 +44,17 @@ func (Kind) CheckContent(c *api.Content) []peal.Field {
 	case c.Document != nil:
 		k.document("document", c.Document, true)
 	case c.Audio != nil:
-		k.url("audio.url", c.Audio.URL)
+		k.file("audio", c.Audio.URL, c.Audio.MediaID)
 		k.once("audio.view_once", c.Audio.ViewOnce)
 	case c.Sticker != nil:
-		k.url("sticker.url", c.Sticker.URL)
+		k.file("sticker", c.Sticker.URL, c.Sticker.MediaID)
 	case c.Contact != nil:
 		k.text("contact.name", c.Contact.Name, true, maxName)
 		k.phone("contact.phone", c.Contact.Phone)
 	case c.Location != nil:
 		k.location("location", c.Location)
 	case c.Template != nil:
-		k.template(c.Template)
+		k.template("template", c.Template)
 	case c.Interactive != nil:
 		k.interactive(c.Interactive)
 	case c.Reaction != nil:
@@ -85,13 +85,13 @@ func (k *checker) text(path, s string, required bool, most int) {
 }
 
 func (k *checker) media(path string, m *api.Media, captioned bool) {
-	k.url(path+".url", m.URL)
+	k.file(path, m.URL, m.MediaID)
 	k.caption(path, m.Caption, captioned)
 	k.once(path+".view_once", m.ViewOnce)
 }
 
 func (k *checker) document(path string, d *api.Document, captioned bool) {
-	k.url(path+".url", d.URL)
+	k.file(path, d.URL, d.MediaID)
 	k.text(path+".filename", d.Filename, false, maxFilename)
 	k.caption(path, d.Caption, captioned)
 }
@@ -110,10 +110,22 @@ func (k *checker) once(path string, set bool) {
 	}
 }
 
+// file checks that a file is named in one way: by its address, or by the id that it was uploaded under.
+func (k *checker) file(path, url, id string) {
+	switch {
+	case id == "":
+		k.url(path+".url", url)
+	case url != "":
+		k.add(path, "invalid", "give url or media_id, not both")
+	case !digits(id):
+		k.add(path+".media_id", "invalid", "give the id that the upload was answered with: digits")
+	}
+}
+
 // url checks the address of a file that the provider is to fetch.
 func (k *checker) url(path, s string) {
 	if s == "" {
-		k.add(path, "required", "give the public URL of the file")
+		k.add(path, "required", "give the public URL of the file, or the media_id of one that was uploaded")
 		return
 	}
 	if len(s) > maxURL {
@@ -166,6 +178,13 @@ func (k *checker) messageID(path, id string) {
 func (k *checker) refine(c *api.Content) {
 	if len(c.Mentions) > 0 {
 		k.add("mentions", "unsupported", "leave it out: the WhatsApp Cloud API has no mentions")
+	}
+	if t := c.FallbackTemplate; t != nil {
+		if c.Template != nil {
+			k.add("fallback_template", "unsupported", "leave it out: a template needs no fallback, it goes whether the window is open or closed")
+		} else {
+			k.template("fallback_template", t)
+		}
 	}
 	switch {
 	case c.ReplyTo == "":

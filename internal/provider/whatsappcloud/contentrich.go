@@ -31,30 +31,30 @@ const (
 )
 
 // template checks what can be known without the account's catalogue.
-func (k *checker) template(t *api.Template) {
-	k.text("template.name", t.Name, true, maxTemplate)
+func (k *checker) template(path string, t *api.Template) {
+	k.text(path+".name", t.Name, true, maxTemplate)
 	if strings.Trim(t.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		k.add("template.name", "invalid", "give the name as in the catalogue: lower case letters, digits and _")
+		k.add(path+".name", "invalid", "give the name as in the catalogue: lower case letters, digits and _")
 	}
 	if l := strings.Trim(t.Language, "_"); l == "" || len(l) > maxLanguage || strings.ContainsFunc(l, notHeader) {
-		k.add("template.language", "invalid", "give the code of the translation, such as en_US")
+		k.add(path+".language", "invalid", "give the code of the translation, such as en_US")
 	}
-	k.parameters("template.header", t.Header, maxHeaderParams, true)
-	k.parameters("template.body", t.Body, maxBodyParams, false)
+	k.parameters(path+".header", t.Header, maxHeaderParams, true)
+	k.parameters(path+".body", t.Body, maxBodyParams, false)
 	seen := map[int]bool{}
 	for i, b := range t.Buttons {
-		path := "template.buttons[" + strconv.Itoa(i) + "]"
+		at := path + ".buttons[" + strconv.Itoa(i) + "]"
 		if b.Index < 0 || b.Index > maxTemplateIndex || seen[b.Index] {
-			k.add(path+".index", "invalid", "give each button once, from 0 to "+strconv.Itoa(maxTemplateIndex))
+			k.add(at+".index", "invalid", "give each button once, from 0 to "+strconv.Itoa(maxTemplateIndex))
 		}
 		seen[b.Index] = true
 		switch b.Type {
 		case buttonURL, buttonReply:
-			k.text(path+".text", b.Text, true, maxButtonText)
+			k.text(at+".text", b.Text, true, maxButtonText)
 		case buttonCode:
-			k.text(path+".text", b.Text, true, maxCode)
+			k.text(at+".text", b.Text, true, maxCode)
 		default:
-			k.add(path+".type", "invalid", "give url, quick_reply or copy_code")
+			k.add(at+".type", "invalid", "give url, quick_reply or copy_code")
 		}
 	}
 }

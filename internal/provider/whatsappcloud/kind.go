@@ -60,14 +60,18 @@ func (Kind) MakeCredentials(given map[string]string) error {
 }
 
 // Defaults are Meta's address, and its limits of a number that was not upgraded: 80 messages a second, and one in 6 s to
-// each recipient, of which 45 may be borrowed. There are no look-ups: what a message came to is in its receipts, and the
-// quota of the API that would tell is small.
+// each recipient, of which 45 may be borrowed. What a message came to is in its receipts. Looked up are only those that have
+// none after a while, and few an hour: the quota of the API that tells is small.
 func (Kind) Defaults() provider.Defaults {
 	return provider.Defaults{
 		BaseURL:        "https://graph.facebook.com",
 		Limit:          peal.Limit{Rate: 80, Period: time.Second, Burst: 8},
 		RecipientLimit: peal.Limit{Rate: 1, Period: 6 * time.Second, Burst: 45},
 		OnUnknown:      peal.Reconcile,
+		UserIDs:        true,
+		Window:         true,
+		ReceiptTimeout: 10 * time.Minute,
+		LookupLimit:    peal.Limit{Rate: 100, Period: time.Hour, Burst: 10},
 	}
 }
 

@@ -1,6 +1,7 @@
 package whatsappcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -105,12 +106,25 @@ func word(s string) string {
 	return s
 }
 
-// get asks for something of the number. Its errors carry no words of the provider.
+// get asks for something of the number.
 func (c *client) get(ctx context.Context, edge string, query url.Values, into any, said func() *graphError) error {
+	return c.getPath(ctx, c.path(edge), query, into, said)
+}
+
+func (c *client) getPath(ctx context.Context, path string, query url.Values, into any, said func() *graphError) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	req := c.request(http.MethodGet, c.path(edge), query)
+	return c.ask(ctx, c.request(http.MethodGet, path, query), into, said)
+}
+
+// ask makes a call that sends no message.
+func (c *client) ask(ctx context.Context, req *http.Request, into any, said func() *graphError) error {
 	r, err := c.call(req.WithContext(ctx), into)
+	return c.verdict(ctx, &r, err, said)
+}
+
+// verdict is the error of a call that asks for something; nil where it was answered.
+func (c *client) verdict(ctx context.Context, r *reply, err error, said func() *graphError) error {
 	if err == nil && r.status/100 == 2 && r.broken != nil && !errors.Is(r.broken, errNotJSON) {
 		err = r.broken
 	}
@@ -125,8 +139,8 @@ func (c *client) get(ctx context.Context, edge string, query url.Values, into an
 	if e := said(); r.broken == nil && e != nil && e.Code.set {
 		m := e.meaning(r.status)
 		return &provider.Error{
-			Class: m.class, Code: codeText(e.Code.value), RetryAfter: m.wait,
-			Err: errors.New("the provider answered " + wire.StatusText(r.status)),
+			Class: m.class, Code: codeText(e.Code.value), RetryAfter: cmp.Or(usageWait(r.header), m.wait),
+			Err: errors.New(c.scrub.Clean(e.words())),
 		}
 	}
 	if r.status/100 == 2 && r.broken == nil {
@@ -135,7 +149,7 @@ func (c *client) get(ctx context.Context, edge string, query url.Values, into an
 	if r.status/100 == 2 {
 		return &provider.Error{Class: peal.ClassTemporary, Code: codeBadAnswer, Err: errNotJSON}
 	}
-	out := judgeStatus(&r)
+	out := judgeStatus(r)
 	if out.Class == peal.ClassUnknown { // asking twice does no harm
 		out.Class = peal.ClassTemporary
 	}

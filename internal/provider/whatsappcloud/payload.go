@@ -2,6 +2,7 @@ package whatsappcloud
 
 import (
 	"peal/api"
+	"peal/internal/peal"
 	"peal/internal/provider"
 )
 
@@ -11,7 +12,11 @@ func payload(m *provider.Message) []byte {
 	w.open('{')
 	w.field("messaging_product", "whatsapp")
 	w.field("recipient_type", "individual")
-	w.field("to", m.To)
+	if peal.IsWhatsAppUserID(m.To) {
+		w.field("recipient", m.To)
+	} else {
+		w.field("to", m.To)
+	}
 	c := &m.Content
 	if c.ReplyTo != "" && c.Reaction == nil {
 		w.object("context", func() { w.field("message_id", c.ReplyTo) })
@@ -39,15 +44,15 @@ func (w *writer) content(c *api.Content) {
 	case c.Text != nil:
 		kind("text", func() { w.field("body", *c.Text) })
 	case c.Image != nil:
-		kind("image", func() { w.media(c.Image.URL, c.Image.Caption, "") })
+		kind("image", func() { w.media(c.Image.URL, c.Image.MediaID, c.Image.Caption, "") })
 	case c.Video != nil:
-		kind("video", func() { w.media(c.Video.URL, c.Video.Caption, "") })
+		kind("video", func() { w.media(c.Video.URL, c.Video.MediaID, c.Video.Caption, "") })
 	case c.Document != nil:
-		kind("document", func() { w.media(c.Document.URL, c.Document.Caption, c.Document.Filename) })
+		kind("document", func() { w.media(c.Document.URL, c.Document.MediaID, c.Document.Caption, c.Document.Filename) })
 	case c.Audio != nil:
-		kind("audio", func() { w.media(c.Audio.URL, "", "") })
+		kind("audio", func() { w.media(c.Audio.URL, c.Audio.MediaID, "", "") })
 	case c.Sticker != nil:
-		kind("sticker", func() { w.media(c.Sticker.URL, "", "") })
+		kind("sticker", func() { w.media(c.Sticker.URL, c.Sticker.MediaID, "", "") })
 	case c.Location != nil:
 		kind("location", func() { w.location(c.Location) })
 	case c.Contact != nil:
@@ -65,9 +70,13 @@ func (w *writer) content(c *api.Content) {
 	}
 }
 
-// media is a file by its link, which the provider fetches.
-func (w *writer) media(link, caption, filename string) {
-	w.field("link", link)
+// media is a file by the id of its upload, or by its link, which the provider fetches.
+func (w *writer) media(link, id, caption, filename string) {
+	if id != "" {
+		w.field("id", id)
+	} else {
+		w.field("link", link)
+	}
 	w.optional("caption", caption)
 	w.optional("filename", filename)
 }
@@ -133,11 +142,11 @@ func (w *writer) header(h *api.InteractiveHeader) {
 	}
 	switch {
 	case h.Image != nil:
-		kind("image", func() { w.media(h.Image.URL, "", "") })
+		kind("image", func() { w.media(h.Image.URL, h.Image.MediaID, "", "") })
 	case h.Video != nil:
-		kind("video", func() { w.media(h.Video.URL, "", "") })
+		kind("video", func() { w.media(h.Video.URL, h.Video.MediaID, "", "") })
 	case h.Document != nil:
-		kind("document", func() { w.media(h.Document.URL, "", h.Document.Filename) })
+		kind("document", func() { w.media(h.Document.URL, h.Document.MediaID, "", h.Document.Filename) })
 	default:
 		w.field("type", "text")
 		w.field("text", h.Text)

@@ -13,12 +13,18 @@ type meaning struct {
 	pause peal.PauseCode
 	quiet string
 	wait  time.Duration // before the next try, where the answer names none
+	grow  peal.Growth   // of the waits that follow one another, where neither says
+	tries int           // at most; 0: as many as the integration has
+	ease  time.Duration // for which half the pace will do
 }
 
 // Meta asks for some minutes in these cases.
 const (
 	upgradeWait = time.Minute     // a number is being upgraded, which takes about a minute
 	syncWait    = 3 * time.Minute // a template is being synchronised, which takes up to ten; there are some attempts
+	pairWait    = 6 * time.Second // in which a recipient may get one more
+	easeTime    = time.Minute     // at half the pace, after the throughput was too high
+	mediaTries  = 3               // the first and two more
 )
 
 // meaningOf is Meta's error table. The code decides, never the text or the HTTP status: sources disagree about the one, and
@@ -37,18 +43,19 @@ func meaningOf(code, subcode int) (m meaning, known bool) {
 	case 3, 10, 131005: // it lacks a permission; 200 to 299 below
 		return credentials, true
 	case 4, 80007, 130429: // throughput of app, account, number
+		throttled.ease = easeTime
 		return throttled, true
 	case 131057: // the number is being upgraded
 		throttled.wait = upgradeWait
 		return throttled, true
-	case 131056: // too many to this recipient; Meta advises waits that grow from one second, as ours do
-		throttled.quiet = peal.QuietRecipient
+	case 131056: // too many to this recipient: the burst was borrowed, and is paid back at one in 6 s. Each time is waited longer
+		throttled.quiet, throttled.grow = peal.QuietRecipient, peal.Growth{Base: pairWait, Most: time.Hour, Factor: 4}
 		return throttled, true
 	case 131042:
 		return meaning{class: peal.ClassIntegration, pause: peal.PausePayment}, true
 	case 368, 131031, 131063: // policy: blocked, locked, restricted
 		return blocked, true
-	case 131048: // people have blocked or reported the number; whoever goes on makes it worse
+	case 131048: // people have blocked or reported the number. What goes on makes it worse, and a message does not say what it is for
 		return blocked, true
 	case 33: // the sending number has been deleted
 		return blocked, true
@@ -65,7 +72,8 @@ func meaningOf(code, subcode int) (m meaning, known bool) {
 		return temporary, true
 	case 1, 2, 131000, 131016:
 		return temporary, true
-	case 131052, 131053: // a medium could not be fetched; it may be there again
+	case 131052, 131053: // a medium could not be fetched; it may be there again soon, or else never
+		temporary.tries = mediaTries
 		return temporary, true
 	case 134101:
 		temporary.wait = syncWait

@@ -56,6 +56,9 @@ type row struct {
 	pause peal.PauseCode
 	quiet string
 	wait  time.Duration
+	grow  peal.Growth
+	tries int
+	ease  time.Duration
 }
 
 // table is the one of the facts, written down a second time.
@@ -66,16 +69,21 @@ func table() map[int]row {
 			t[c] = r
 		}
 	}
-	add(row{class: peal.ClassIntegration, pause: peal.PauseCredentials}, 0, 190, 3, 10, 131005, 200, 250, 299)
-	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled}, 4, 130429)
-	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled, wait: time.Minute}, 80007, 131057)
-	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled, quiet: peal.QuietRecipient}, 131056)
+	add(row{class: peal.ClassIntegration, pause: peal.PauseCredentials}, 0, 102, 104, 190, 3, 10, 131005, 200, 250, 299)
+	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled, ease: time.Minute}, 4, 130429)
+	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled, wait: time.Minute, ease: time.Minute}, 80007)
+	add(row{class: peal.ClassThrottled, pause: peal.PauseThrottled, wait: time.Minute}, 131057)
+	add(row{
+		class: peal.ClassThrottled, pause: peal.PauseThrottled, quiet: peal.QuietRecipient,
+		grow: peal.Growth{Base: 6 * time.Second, Most: time.Hour, Factor: 4},
+	}, 131056)
 	add(row{class: peal.ClassIntegration, pause: peal.PausePayment}, 131042)
 	add(row{class: peal.ClassIntegration, pause: peal.PauseBlocked},
-		33, 368, 131031, 131037, 131045, 131048, 131063, 133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016)
-	add(row{class: peal.ClassTemporary}, 1, 2, 131000, 131016, 131052, 131053, 133004)
+		33, 368, 2500, 2635, 131031, 131037, 131045, 131048, 131063, 133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016)
+	add(row{class: peal.ClassTemporary}, 1, 2, 131000, 131016, 133004)
+	add(row{class: peal.ClassTemporary, tries: 3}, 131052, 131053)
 	add(row{class: peal.ClassTemporary, wait: 3 * time.Minute}, 134101)
-	add(row{class: peal.ClassPermanent}, 100, 130472, 130497, 131008, 131009, 131021, 131026, 131047, 131049, 131050, 131051, 131062,
+	add(row{class: peal.ClassPermanent}, 100, 470, 130472, 130497, 131008, 131009, 131021, 131026, 131047, 131049, 131050, 131051, 131062,
 		132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069)
 	return t
 }
@@ -92,7 +100,7 @@ func TestErrorTable(t *testing.T) {
 	}
 	for code, w := range want {
 		out := c.Send(t.Context(), hello("+"+emulator.MagicNumber(code, emulator.ViaAnswer)))
-		got := row{out.Class, out.Pause, out.Quiet, out.RetryAfter}
+		got := row{out.Class, out.Pause, out.Quiet, out.RetryAfter, out.Growth, out.MaxTries, out.Ease}
 		if got != w || out.Code != strconv.Itoa(code) || out.Reason == "" || out.MessageID != "" {
 			t.Errorf("%d: got %+v, want %+v", code, out, w)
 		}

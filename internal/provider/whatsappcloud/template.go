@@ -63,11 +63,11 @@ func (w *writer) parameter(p *api.TemplateParameter) {
 	case p.DateTime != nil:
 		kind("date_time", func() { w.field("fallback_value", *p.DateTime) })
 	case p.Image != nil:
-		kind("image", func() { w.media(p.Image.URL, "", "") })
+		kind("image", func() { w.media(p.Image.URL, p.Image.MediaID, "", "") })
 	case p.Video != nil:
-		kind("video", func() { w.media(p.Video.URL, "", "") })
+		kind("video", func() { w.media(p.Video.URL, p.Video.MediaID, "", "") })
 	case p.Document != nil:
-		kind("document", func() { w.media(p.Document.URL, "", p.Document.Filename) })
+		kind("document", func() { w.media(p.Document.URL, p.Document.MediaID, "", p.Document.Filename) })
 	}
 }
 

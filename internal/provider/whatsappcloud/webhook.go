@@ -67,6 +67,7 @@ func (k Kind) Handshake(in *peal.Integration, query url.Values) (string, bool) {
 // hook is the body of a webhook.
 type hook struct {
 	Entry []struct {
+		At      number `json:"time"`
 		Changes []struct {
 			Field string `json:"field"`
 			Value value  `json:"value"`
@@ -76,10 +77,16 @@ type hook struct {
 
 // value is what changed. Which of the fields are there depends on the field.
 type value struct {
-	Statuses []status `json:"statuses"` // of messages
-	Ban      struct {
+	Statuses    []status          `json:"statuses"` // of messages
+	Messages    []json.RawMessage `json:"messages"`
+	Contacts    []person          `json:"contacts"`
+	Preferences []preference      `json:"user_preferences"` // of user_preferences
+	Ban         struct {
 		State banState `json:"waba_ban_state"`
 	} `json:"ban_info"` // of account_update
+	Event string `json:"event"` // of what changed its state
+
+	templateNews
 }
 
 // banState is a word, or a list that begins with one.
@@ -103,11 +110,13 @@ type status struct {
 	Status   string       `json:"status"`
 	At       number       `json:"timestamp"`
 	Callback string       `json:"biz_opaque_callback_data"`
+	To       string       `json:"recipient_id"`
+	ToUserID string       `json:"recipient_user_id"`
 	Errors   []graphError `json:"errors"`
 }
 
-// ParseWebhook reads a webhook: entries of changes of statuses, in any number. Inbound messages, templates' and numbers'
-// news, and what comes new are no facts.
+// ParseWebhook reads a webhook: entries of changes, of statuses, inbound messages and preferences, in any number. Templates'
+// and numbers' news, and what comes new are no facts.
 func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 	var h hook
 	if !decode(body, &h) {
@@ -122,8 +131,18 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 				for k := range c.Value.Statuses {
 					p.status(&c.Value.Statuses[k])
 				}
+				for _, raw := range c.Value.Messages {
+					p.message(raw, c.Value.Contacts)
+				}
+			case "user_preferences":
+				for k := range c.Value.Preferences {
+					p.preference(&c.Value.Preferences[k])
+				}
 			case "account_update":
 				p.ban(string(c.Value.Ban.State))
+			case "message_template_status_update", "message_template_quality_update", "template_category_update",
+				"message_template_components_update":
+				p.template(c.Field, c.Value.Event, &c.Value.templateNews, unix(h.Entry[i].At))
 			}
 			if len(p.facts) > maxFacts {
 				return nil, errTooMany
@@ -137,6 +156,7 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 type parser struct {
 	facts  []provider.Fact
 	paused bool
+	unsure bool // the catalogue of templates is to be read
 }
 
 // status adds what was seen of a message. It is known by our own id, which came back, else by Meta's.
@@ -154,6 +174,9 @@ func (p *parser) status(s *status) {
 	}
 	if seen == peal.Failed {
 		p.failed(&e, s.Errors)
+	}
+	if e.Code == codeStopped {
+		p.stopped(s)
 	}
 	if e.MessageID != "" || e.DeliveryID != "" {
 		p.facts = append(p.facts, provider.Fact{Evidence: &e})
@@ -175,6 +198,10 @@ func (p *parser) failed(e *peal.Evidence, all []graphError) {
 		e.Code = codeText(first.Code.value)
 	}
 	e.Reason = wire.NewScrubber(nil).Clean(first.words())
+	if w := templateWord(first.Code.value, ""); w.Status != "" && !p.unsure {
+		p.unsure = true
+		p.facts = append(p.facts, provider.Fact{Template: &peal.TemplateState{}})
+	}
 	m := first.meaning(http.StatusBadRequest)
 	if m.class != peal.ClassPermanent && e.MessageID != "" {
 		e.DeliveryID = ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -37,11 +38,14 @@ func seen(all ...peal.Evidence) []provider.Fact {
 
 var at = time.Unix(1750857384, 0).UTC()
 
-// webhooks as Meta's documents print them, and variations.
-func webhooks() map[string]struct {
+// webhook is a body, and what it says.
+type webhook struct {
 	body string
 	want []provider.Fact
-} {
+}
+
+// webhooks as Meta's documents print them, and variations.
+func webhooks() map[string]webhook {
 	failed := func(code string) string {
 		return `{"id":"w","status":"failed","biz_opaque_callback_data":"` + deliveryID + `","errors":[{"code":` + code + `,"title":"T","error_data":{"details":"D"}}]}`
 	}
@@ -51,10 +55,7 @@ func webhooks() map[string]struct {
 	}
 	ours := func(code string) peal.Evidence { e := no(code); e.DeliveryID = deliveryID; return e }
 	session := func(h provider.Health) provider.Fact { return provider.Fact{Session: &h} }
-	return map[string]struct {
-		body string
-		want []provider.Fact
-	}{
+	return map[string]webhook{
 		"as documented": {statuses(`{"id":"w","status":"delivered","timestamp":"1750857384","recipient_id":"16505551234","biz_opaque_callback_data":"` + deliveryID + `"}`),
 			seen(peal.Evidence{DeliveryID: deliveryID, MessageID: "w", Status: peal.Delivered, At: at})},
 		"time as number": {statuses(`{"id":"w","status":"read","timestamp":1750857384}`), seen(peal.Evidence{MessageID: "w", Status: peal.Read, At: at})},
@@ -82,7 +83,6 @@ func webhooks() map[string]struct {
 		"reinstated": {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}`), []provider.Fact{session(provider.Health{OK: true, State: "reinstated"})}},
 		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), nil},
 
-		"inbound":       {change("messages", `{"contacts":[{"wa_id":"1"}],"messages":[{"from":"16505551234","id":"wamid.x","type":"text","text":{"body":"STOP"}}]}`), nil},
 		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), nil},
 		"unknown field": {change("flows", `[]`), nil},
 		"odd shapes":    {`{"entry":[7,{"changes":{}},{"changes":[null,{"field":1,"value":"x"},{"field":"messages","value":[]},{"field":"messages","value":{"statuses":{}}}]}]}`, nil},
@@ -92,7 +92,9 @@ func webhooks() map[string]struct {
 
 func TestParseWebhook(t *testing.T) {
 	t.Parallel()
-	for name, c := range webhooks() {
+	all := webhooks()
+	maps.Copy(all, inbounds())
+	for name, c := range all {
 		got, err := whatsappcloud.Kind{}.ParseWebhook(nil, []byte(c.body))
 		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v, -want +got:\n%s", name, err, diff)
@@ -247,6 +249,9 @@ func TestEmulatorsWebhooks(t *testing.T) {
 }
 
 func FuzzParseWebhook(f *testing.F) {
+	for _, c := range inbounds() {
+		f.Add([]byte(c.body))
+	}
 	for _, c := range webhooks() {
 		f.Add([]byte(c.body))
 	}
@@ -263,6 +268,10 @@ func FuzzParseWebhook(f *testing.F) {
 
 // checkFact holds what track relies on.
 func checkFact(t *testing.T, f provider.Fact) {
+	if f.Inbound != nil || f.Consent != nil || f.Move != nil {
+		checkHeard(t, f)
+		return
+	}
 	if (f.Evidence == nil) == (f.Session == nil) {
 		t.Fatal("a fact is of one sort")
 	}

@@ -12,6 +12,7 @@ func checkCases() []testCase {
 		{"look-ups fall due, the longest waiting first", checksDue},
 		{"look-ups are moved and ended", checksMoved},
 		{"receipts end look-ups", checksEnded},
+		{"what no look-up helps is noted", stuckNoted},
 	}
 }
 
@@ -77,6 +78,14 @@ func checksEnded(b *bundle) {
 	b.same("delivered, but its key is not known", b.dueIDs(in, far, false, 10), []string{d.ID})
 	b.fold(join(&d))
 	b.same("delivered and key known", b.dueIDs(in, far, false, 10), []string(nil))
+	d = b.checked(in, time.Minute)
+	e := byID(&d, peal.Sent, far)
+	e.Keyless = true
+	b.fold(e)
+	b.same("sent, and there is no key", b.dueIDs(in, far, false, 10), []string{d.ID})
+	e.Status = peal.Delivered
+	b.fold(e)
+	b.same("delivered, and there is no key", b.dueIDs(in, far, false, 10), []string(nil))
 
 	keyFirst := b.checked(in, time.Minute)
 	b.fold(join(&keyFirst))
@@ -91,4 +100,23 @@ func checksEnded(b *bundle) {
 	b.same("delivered before it was recorded", b.dueIDs(in, far, false, 10), []string{quick.ID})
 	b.fold(join(&quick))
 	b.same("and its key known", b.dueIDs(in, far, false, 10), []string(nil))
+}
+
+// stuckNoted: of what has its receipt by then nothing is noted.
+func stuckNoted(b *bundle) {
+	in := b.integration("a")
+	stuck, arrived := b.checked(in, time.Minute), b.checked(in, time.Minute)
+	b.fold(byID(&arrived, peal.Delivered, b.clock.now()))
+	before := b.delivery("a", stuck.ID)
+	b.ok(b.NoteStuck(b.Context(), []pipeline.Stuck{
+		{TenantID: "a", DeliveryID: arrived.ID, Detail: "why"}, {TenantID: "a", DeliveryID: stuck.ID, Detail: "why"},
+		{TenantID: "b", DeliveryID: stuck.ID, Detail: "not yours"},
+	}))
+	b.same("the row", b.delivery("a", stuck.ID), before)
+	_, events, err := b.Delivery(b.Context(), "a", stuck.ID)
+	b.ok(err)
+	b.same("noted", events[len(events)-1], peal.Event{
+		DeliveryID: stuck.ID, At: b.clock.now(), Type: peal.EventReconciled, Status: peal.Sent, Code: peal.CodeNoReceipt, Detail: "why",
+	})
+	b.same("of what arrived", b.timeline(arrived), []string{"queued queued", "attempt sent", "receipt delivered"})
 }

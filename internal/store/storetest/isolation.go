@@ -69,7 +69,7 @@ func isolatedReads(b *bundle) {
 	b.same("keys", keys, []peal.Key(nil))
 	_, err = b.User(ctx, "b", v.user.ID)
 	b.refused(err, peal.NotFound)
-	phone, err := b.UserPhone(ctx, "b", v.user.ID)
+	phone, _, err := b.UserPhone(ctx, "b", v.user.ID)
 	b.ok(err)
 	b.same("phone", phone, "")
 }

@@ -109,7 +109,7 @@ func keys(b *bundle) {
 func users(b *bundle) {
 	at := b.clock.now()
 	want := peal.User{
-		ID: "u", Phone: "+14155550100", Email: "u@example.com", Locale: "en-IN", TimeZone: "Asia/Kolkata",
+		ID: "u", Phone: "+14155550100", WhatsAppUserID: "US.1", Email: "u@example.com", Locale: "en-IN", TimeZone: "Asia/Kolkata",
 		Attributes: json.RawMessage(`{"plan":"gold","since":2019}`), UpdatedAt: at,
 	}
 	b.ok(b.PutUser(b.Context(), "a", want))
@@ -121,7 +121,7 @@ func users(b *bundle) {
 	b.ok(err)
 	b.same("changed", got, peal.User{ID: "u", UpdatedAt: at.Add(time.Second)})
 	for _, id := range []string{"u", "nobody"} {
-		phone, err := b.UserPhone(b.Context(), "a", id)
+		phone, _, err := b.UserPhone(b.Context(), "a", id)
 		b.ok(err)
 		b.same("phone of "+id, phone, "")
 	}

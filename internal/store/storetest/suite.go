@@ -36,6 +36,7 @@ type Tracker interface {
 	Fold(ctx context.Context, evidence []peal.Evidence) (peal.Folded, error)
 	DueChecks(ctx context.Context, integrationID string, by time.Time, unkeyed bool, limit int) ([]pipeline.Unkeyed, error)
 	SetChecks(ctx context.Context, rows []pipeline.Unkeyed) error
+	NoteStuck(ctx context.Context, rows []pipeline.Stuck) error
 	Parked(ctx context.Context, integrationID string) (int, error)
 	Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int64, err error)
 	Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error
@@ -90,7 +91,7 @@ type Register interface {
 	RevokeKey(ctx context.Context, tenantID, id string) error
 	PutUser(ctx context.Context, tenantID string, u peal.User) error
 	User(ctx context.Context, tenantID, id string) (peal.User, error)
-	UserPhone(ctx context.Context, tenantID, id string) (string, error)
+	UserPhone(ctx context.Context, tenantID, id string) (phone, whatsappUserID string, err error)
 	DeleteUser(ctx context.Context, tenantID, id string) error
 	Integrations(ctx context.Context) ([]peal.SealedIntegration, error)
 	CreateIntegration(ctx context.Context, in *peal.SealedIntegration) error
@@ -120,12 +121,16 @@ type Store interface {
 	Log
 	Register
 	Devices
+	Contacts
 	Keeper
 	Leases
 	Auditor
 	Expander
 	Endpoints
 	Teller
+	Numbers
+	OnDue(f func([]pipeline.Job))
+	Explainer
 	Ping(ctx context.Context) error
 }
 
@@ -147,10 +152,11 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"accept", acceptCases()}, {"send", sendCases()}, {"record", recordCases()}, {"fold", foldCases()},
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
-		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"isolation", isolationCases()},
+		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"contacts", contactCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
-		{"expansions", expandCases()}, {"endpoints", endpointCases()}, {"event log", noticeCases()},
+		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()}, {"endpoints", endpointCases()},
+		{"explain", explainCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,87 @@
+package track
+
+import (
+	"context"
+	"time"
+
+	"peal/internal/peal"
+	"peal/internal/provider"
+)
+
+// People are those who write to the tenants' accounts.
+type People interface {
+	Hear(ctx context.Context, heard []peal.Heard) (peal.News, error)
+	Listen(ctx context.Context, integrationID string, since time.Time) error
+}
+
+// said completes what a webhook tells of people; false when it tells nothing.
+func (f *Folder) said(in *peal.Integration, fact *provider.Fact, received time.Time) (h peal.Heard, ok bool) {
+	if received.IsZero() {
+		received = f.Now()
+	}
+	received = received.UTC().Truncate(time.Microsecond)
+	if m := fact.Inbound; m != nil {
+		m.TenantID, m.IntegrationID, m.ID, m.ReceivedAt = in.TenantID, in.ID, peal.NewID(), received
+		m.At = until(m.At, received)
+		h.Inbound, h.Consent = m, meant(in, m)
+	}
+	if c := fact.Consent; c != nil {
+		c.TenantID, c.IntegrationID, c.Channel = in.TenantID, in.ID, in.Channel
+		c.At = until(c.At, received)
+		h.Consent = c
+	}
+	if m := fact.Move; m != nil {
+		m.TenantID, m.IntegrationID, m.At = in.TenantID, in.ID, until(m.At, received)
+		h.Move = m
+	}
+	return h, h.Inbound != nil || h.Consent != nil || h.Move != nil
+}
+
+// until is a provider's time, which is no later than when it told it.
+func until(at, received time.Time) time.Time {
+	if at.IsZero() || at.After(received) {
+		return received
+	}
+	return at
+}
+
+// hear keeps what people say.
+func (f *Folder) hear(heard []peal.Heard) error {
+	if len(heard) == 0 || f.People == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
+	defer cancel()
+	return f.guard("hearing", func() error {
+		news, err := f.People.Hear(ctx, heard)
+		if err != nil {
+			return err
+		}
+		for i := range news.Consents {
+			c := &news.Consents[i]
+			f.Log.Info("a person has opted "+string(c.State), "tenant_id", c.TenantID, "integration_id", c.IntegrationID, "category", c.Category, "source", c.Source)
+		}
+		return nil
+	})
+}
+
+// listen notes once that webhooks of an integration come: from then on it is known who did not write.
+func (f *Folder) listen(o *opened) {
+	id := o.callback.IntegrationID
+	if f.People == nil || o.err != nil {
+		return
+	}
+	if _, known := f.listens.Load(id); known {
+		return
+	}
+	if in := f.Integrations.ByID(id); in == nil || !in.Window {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
+	defer cancel()
+	if err := f.People.Listen(ctx, id, until(o.callback.ReceivedAt, f.Now())); err != nil {
+		f.Log.Warn("not noted that webhooks come; the next one will be", "integration_id", id, "error", err)
+		return
+	}
+	f.listens.Store(id, true)
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// ofTemplate are the deliveries of an integration that wait for a template, in the index of what was put back.
+const ofTemplate = ` FROM communications_log INDEXED BY log_put_back WHERE put_back = 1 AND integration_id = ? AND status = 'queued'
+	AND substr(error_code, 1, 9) = 'template_'`
+
+// templateOf are the columns with the name and the language of the template that a delivery is of.
+func (s *Store) templateOf() string {
+	if s.d.bulk {
+		return `COALESCE(payload::json #>> '{template,name}', '') AS name, COALESCE(payload::json #>> '{template,language}', '') AS language`
+	}
+	return `COALESCE(json_extract(payload, '$.template.name'), '') AS name, COALESCE(json_extract(payload, '$.template.language'), '') AS language`
+}
+
+// TemplateWaits counts the deliveries of an integration that wait for their template, by template.
+func (s *Store) TemplateWaits(ctx context.Context, integrationID string) (map[peal.TemplateKey]int64, error) {
+	type group struct {
+		peal.TemplateKey
+
+		n int64
+	}
+	groups, err := list(ctx, s.reads, func(row scanner, g *group) error { return row.Scan(&g.Name, &g.Language, &g.n) },
+		`SELECT name, language, COUNT(*) FROM (SELECT `+s.templateOf()+ofTemplate+`) AS waiting GROUP BY name, language`, integrationID)
+	if err != nil {
+		return nil, fmt.Errorf("count what waits for templates: %w", err)
+	}
+	all := make(map[peal.TemplateKey]int64, len(groups))
+	for _, g := range groups {
+		all[g.TemplateKey] = g.n
+	}
+	return all, nil
+}
+
+// wakeStep is how many deliveries are woken in one transaction: others wait for it.
+const wakeStep = 500
+
+// WakeTemplates makes those deliveries of an integration due at once that wait for a template which is held no longer, step
+// by step, and hands over the jobs of each.
+func (s *Store) WakeTemplates(ctx context.Context, integrationID string, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error {
+	type waiter struct {
+		peal.TemplateKey
+
+		id string
+	}
+	for after := ""; ; {
+		page, err := list(ctx, s.reads, func(row scanner, w *waiter) error { return row.Scan(&w.id, &w.Name, &w.Language) },
+			`SELECT delivery_id, `+s.templateOf()+ofTemplate+` AND delivery_id > ? ORDER BY delivery_id LIMIT ?`, integrationID, after, wakeStep)
+		if err != nil {
+			return fmt.Errorf("read what waits for templates: %w", err)
+		}
+		var ids []string
+		for i := range page {
+			if !held(page[i].TemplateKey) {
+				ids = append(ids, page[i].id)
+			}
+		}
+		if len(ids) > 0 {
+			woken, err := s.wakeSome(ctx, integrationID, ids)
+			if err != nil {
+				return err
+			}
+			jobs(woken)
+		}
+		if len(page) < wakeStep {
+			return nil
+		}
+		after = page[len(page)-1].id
+	}
+}
+
+func (s *Store) wakeSome(ctx context.Context, integrationID string, ids []string) ([]pipeline.Job, error) {
+	return wrote(ctx, s, func(t *tx) ([]pipeline.Job, error) {
+		rows, err := t.query(`UPDATE communications_log SET due_at = NULL, put_back = NULL, error_code = NULL, error_reason = NULL, updated_at = ?
+			WHERE put_back = 1 AND integration_id = ? AND status = 'queued' AND substr(error_code, 1, 9) = 'template_' AND delivery_id`+t.d.anyOf+`
+			RETURNING delivery_id, integration_id, priority`, s.now().UnixMicro(), integrationID, t.d.list(ids))
+		jobs, err := collect(rows, err, scanJob)
+		if err != nil {
+			return nil, fmt.Errorf("wake what waits for a template: %w", err)
+		}
+		return jobs, nil
+	})
+}
