@@ -126,7 +126,7 @@ func (c *EndpointShowCmd) Run(ctx context.Context, t *term, parent *EndpointCmd)
 type EndpointSetCmd struct {
 	Name    string        `arg:"" help:"Name or id."`
 	Rename  string        `name:"name" placeholder:"NAME" help:"Another name."`
-	URL     string        `name:"url" placeholder:"URL" help:"Another URL."`
+	To      string        `name:"to" placeholder:"URL" help:"Another URL."`
 	Types   []string      `name:"types" placeholder:"TYPE,…" help:"Types of events that it is told, or families such as delivery.*; all for all of them."`
 	Timeout time.Duration `name:"call-timeout" placeholder:"DURATION" help:"How long a call may take, from 1s to 30s."`
 }
@@ -142,8 +142,8 @@ func (c *EndpointSetCmd) Run(ctx context.Context, t *term, parent *EndpointCmd) 
 	if c.Rename != "" {
 		p.Name = &c.Rename
 	}
-	if c.URL != "" {
-		p.URL = &c.URL
+	if c.To != "" {
+		p.URL = &c.To
 	}
 	if len(c.Types) > 0 {
 		if len(c.Types) == 1 && c.Types[0] == "all" {
@@ -155,7 +155,7 @@ func (c *EndpointSetCmd) Run(ctx context.Context, t *term, parent *EndpointCmd) 
 		p.Timeout = new(c.Timeout.String())
 	}
 	if p == (api.EndpointPatch{}) {
-		return usagef("say what to change: --name, --url, --types or --call-timeout")
+		return usagef("say what to change: --name, --to, --types or --call-timeout")
 	}
 	return parent.do(t, func(cl *client.Client) (*api.Endpoint, error) { return cl.UpdateEndpoint(ctx, c.Name, p) })
 }

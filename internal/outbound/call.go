@@ -65,8 +65,8 @@ type target struct {
 }
 
 // call tells an endpoint an event once. It follows no redirect: one is a failure.
-func (c *caller) call(ctx context.Context, to *target, n *peal.Notice) result {
-	r := result{at: c.now()}
+func (c *caller) call(ctx context.Context, to *target, n *peal.Notice) (r result) {
+	r.at = c.now()
 	started := time.Now()
 	defer func() { r.took = time.Since(started) }()
 	payload, err := body(n)
