@@ -65,10 +65,28 @@ type Integration struct {
 	VerifyToken string            `json:"verify_token,omitempty" doc:"What to give the provider beside webhook_url, where it asks for one. Only for scope admin"`
 	Warning     string            `json:"warning,omitempty" doc:"What is to be done lest it stops working, such as before the provider ends a version of its API"`
 	Templates   *Catalogue        `json:"templates,omitempty" doc:"How well its templates are known; kind whatsapp_cloud only"`
+	Number      *NumberState      `json:"number,omitempty" doc:"What the provider says of the number that it sends from; only where one integration is asked for"`
 	Paused      *Pause            `json:"paused,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`
 	Uncertain   int64             `json:"uncertain,omitempty" doc:"Deliveries whose outcome is unknown; only where one integration is asked for"`
+}
+
+// NumberState is what a provider says of a number, in its own words; what it did not say is absent.
+type NumberState struct {
+	ID         string     `json:"id,omitempty" doc:"The provider's"`
+	Number     string     `json:"number,omitempty" doc:"E.164"`
+	Status     string     `json:"status,omitempty" example:"CONNECTED"`
+	Quality    string     `json:"quality,omitempty" example:"GREEN"`
+	NameStatus string     `json:"name_status,omitempty" example:"APPROVED" doc:"Of the name that people see"`
+	Throughput int        `json:"throughput,omitempty" example:"80" doc:"Messages a second, in and out"`
+	Tier       string     `json:"tier,omitempty" example:"TIER_2K"`
+	Limit      int64      `json:"limit,omitempty" example:"2000" doc:"How many people may be written to first in any 24 hours, over all numbers of the business; absent where any number may"`
+	Used       *int64     `json:"used,omitempty" doc:"How many people this integration sent a template to in the 24 hours before used_at. An estimate of what the provider counts: that leaves out those who had written before, and adds what goes over the business's other numbers"`
+	UsedAt     *time.Time `json:"used_at,omitempty"`
+	Alert      string     `json:"alert,omitempty" doc:"What the provider last warned of"`
+	AlertAt    *time.Time `json:"alert_at,omitempty"`
+	At         time.Time  `json:"at" doc:"When it was said last"`
 }
 
 // Pause says why an integration does not send.

@@ -152,6 +152,9 @@ func TestRoutes(t *testing.T) {
 		{"PATCH /v1/tenants/acme", `{"disabled":true}`, func(ctx context.Context, c *Client) error {
 			return second(c.UpdateTenant(ctx, "acme", api.TenantPatch{Disabled: &yes}))
 		}},
+		{"GET /v1/events?after=a&integration=i&limit=3&type=delivery.%2A", "", func(ctx context.Context, c *Client) error {
+			return second(c.EventPage(ctx, EventQuery{After: "a", Since: at, Types: []string{"delivery.*"}, Integration: "i", Limit: 3}))
+		}},
 		{"GET /healthz", "", func(ctx context.Context, c *Client) error { return c.Healthy(ctx) }},
 		{"GET /readyz", "", func(ctx context.Context, c *Client) error { return c.Ready(ctx) }},
 		{"GET /openapi.json", "", func(ctx context.Context, c *Client) error { return second(c.OpenAPI(ctx)) }},

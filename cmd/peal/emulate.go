@@ -13,10 +13,11 @@ import (
 
 // EmulateCmd is `peal emulate`.
 type EmulateCmd struct {
-	Wasender EmulateWasenderCmd `cmd:"" help:"Stand in for WasenderApi (WhatsApp)."`
-	FCM      EmulateFCMCmd      `cmd:"" name:"fcm" help:"Stand in for Firebase Cloud Messaging."`
-	APNs     EmulateAPNsCmd     `cmd:"" name:"apns" help:"Stand in for Apple's push service."`
-	WebPush  EmulateWebPushCmd  `cmd:"" name:"webpush" help:"Stand in for the push services of browsers, and for UnifiedPush."`
+	Wasender      EmulateWasenderCmd      `cmd:"" help:"Stand in for WasenderApi (WhatsApp)."`
+	WhatsAppCloud EmulateWhatsAppCloudCmd `cmd:"" name:"whatsapp_cloud" aliases:"whatsapp-cloud" help:"Stand in for Meta's WhatsApp Cloud API, and for gateways to it."`
+	FCM           EmulateFCMCmd           `cmd:"" name:"fcm" help:"Stand in for Firebase Cloud Messaging."`
+	APNs          EmulateAPNsCmd          `cmd:"" name:"apns" help:"Stand in for Apple's push service."`
+	WebPush       EmulateWebPushCmd       `cmd:"" name:"webpush" help:"Stand in for the push services of browsers, and for UnifiedPush."`
 }
 
 // Help gives an example.

@@ -267,6 +267,10 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 	if cloud == nil {
 		cloud = &api.WhatsAppCloud{}
 	}
+	n := in.Number
+	if n == nil {
+		n = &api.NumberState{}
+	}
 	return t.facts(
 		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused), "warning", in.Warning,
 		"templates", templatesText(in.Templates),
@@ -277,6 +281,8 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 		"concurrency", number(s.Concurrency), "call timeout", s.Timeout, "max attempts", number(s.MaxAttempts),
 		"retry base", s.RetryBase, "retry cap", s.RetryCap, "on unknown", s.OnUnknown, "window", cloud.Window,
 		"stop words", strings.Join(s.StopWords, ", "), "start words", strings.Join(s.StartWords, ", "), "requires opt-in", strings.Join(s.RequireOptIn, " "),
+		"number", n.Number, "number status", n.Status, "quality", n.Quality, "name status", n.NameStatus, "throughput", paceText(n.Throughput),
+		"messaging limit", reachText(n), "alert", n.Alert, "alert at", longTime(n.AlertAt),
 		"created", longTime(&in.CreatedAt), "updated", longTime(&in.UpdatedAt),
 	)
 }
@@ -300,6 +306,23 @@ func pauseText(p *api.Pause) string {
 	}
 	if p.Reason != "" {
 		s += ": " + p.Reason
+	}
+	return s
+}
+
+// paceText is how fast a number may send.
+func paceText(perSecond int) string {
+	if perSecond == 0 {
+		return ""
+	}
+	return strconv.Itoa(perSecond) + " a second"
+}
+
+// reachText is a number's messaging limit, and how much of it is used.
+func reachText(n *api.NumberState) string {
+	s := n.Tier
+	if n.Used != nil {
+		s += ": about " + strconv.FormatInt(*n.Used, 10) + " of " + strconv.FormatInt(n.Limit, 10) + " people in 24 h"
 	}
 	return s
 }

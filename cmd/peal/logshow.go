@@ -58,13 +58,16 @@ func showDelivery(t *term, d *api.Delivery, asJSON bool) error {
 			return err
 		}
 	}
-	deadLetter := ""
+	rung, deadLetter := "", ""
+	if d.Rung != nil {
+		rung = strconv.Itoa(*d.Rung)
+	}
 	if d.DeadLetter {
 		deadLetter = "yes: it waits to be re-driven or discarded"
 	}
 	err := t.facts(
 		"delivery", d.ID, "notification", d.NotificationID, "integration", d.IntegrationID, "channel", d.Channel,
-		"recipient", d.Recipient, "user", d.UserID, "content", content,
+		"rung", rung, "recipient", d.Recipient, "user", d.UserID, "content", content,
 		"status", tick(d.Status), "error", reason(d.ErrorCode, d.ErrorReason), "flag", d.Flag, "dead letter", deadLetter,
 		"attempts", strconv.Itoa(d.Attempts), "message id", d.MessageID, "message key", d.MessageKey,
 		"created", longTime(&d.CreatedAt), "due", longTime(d.DueAt), "expires", longTime(d.ExpiresAt), "sent", longTime(d.SentAt),

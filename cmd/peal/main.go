@@ -30,6 +30,7 @@ type cli struct {
 	Send        SendCmd        `cmd:"" group:"client" help:"Send a notification, or many from a file."`
 	Log         LogCmd         `cmd:"" group:"client" help:"Look at the log of deliveries."`
 	Inbound     InboundCmd     `cmd:"" group:"client" help:"Look at what people wrote."`
+	Events      EventsCmd      `cmd:"" group:"client" help:"Print the event log, or follow it: what happens to deliveries, integrations, contacts, …"`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`
 	User        UserCmd        `cmd:"" group:"client" help:"Keep the users that notifications can name."`
 	Device      DeviceCmd      `cmd:"" group:"client" help:"Keep users' devices."`

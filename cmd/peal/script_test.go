@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	fake FILE               starts a server that gives the answers of FILE, sets $PEAL_URL to it and writes what it was
 //	                        asked to requests.log. A line of FILE is: METHOD PATH STATUS BODY. Lines of the same
 //	                        method and path are answers to one call after the other; the last stays.
+//	                        In a body ⏎ is a line break.
 //	http METHOD URL [BODY] [HEADER: VALUE...]
 //	                        makes a call and prints status and body to http.out.
 //	listening ADDRESS       waits until somebody listens there.
@@ -106,7 +107,7 @@ func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		a := scriptedAnswer{status: status}
 		if len(parts) == 4 {
-			a.body = parts[3]
+			a.body = strings.ReplaceAll(parts[3], "⏎", "\n")
 		}
 		route := parts[0] + " " + parts[1]
 		f.answers[route] = append(f.answers[route], a)

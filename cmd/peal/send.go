@@ -26,6 +26,8 @@ type SendCmd struct {
 	Channel     string `name:"channel" placeholder:"NAME" help:"Channel to send over: whatsapp or push."`
 	Integration string `name:"integration" placeholder:"NAME" help:"Integration to send over, by name or id."`
 
+	Ladder []string `name:"ladder" sep:"none" placeholder:"RUNG" help:"Instead of a channel or an integration: what to try one after the other, until a receipt comes: push, then whatsapp,after=5m,unless=read. Repeat it for each rung; or give the ladder as JSON, once."`
+
 	ContentFlags `embed:"" group:"content"`
 
 	Priority string            `name:"priority" placeholder:"LANE" help:"The lane that it waits in: critical, normal or bulk. Default: normal."`
@@ -51,6 +53,7 @@ func (SendCmd) Help() string {
 		"  peal send --to +919812345678 --text 'Your order is on its way' --ttl 10m --wait\n" +
 		"  peal send --user raju --title 'Your order' --text 'It is on its way' --link https://shop.example.com/orders/17 --dry-run\n" +
 		"  peal send --to +919812345678 --template order_paid --language en_US --param Ann --param '$ 100.99'\n" +
+		"  peal send --user raju --text 'It is here' --ladder push --ladder whatsapp,after=5m,unless=delivered\n" +
 		"  peal send --audience app=com.example.shop,platform=android --title Sale --text 'Today only' --priority bulk\n" +
 		"  peal send --file batch.json"
 }
@@ -109,6 +112,12 @@ func dryRun(ctx context.Context, t *term, cl *client.Client, req *api.Notificati
 		if d.Reason != "" {
 			status += ": " + d.Reason
 		}
+		if d.Rung != nil {
+			status = fmt.Sprintf("%s, on rung %d", status, *d.Rung)
+			if d.DueAt != nil {
+				status += ", from " + t.shortTime(*d.DueAt)
+			}
+		}
 		facts := []string{"to", d.Recipient, "user", d.UserID, "channel", d.Channel, "integration", d.IntegrationID, "would be", status}
 		if r := d.Request; r != nil {
 			facts = append(facts, "url", r.URL)
@@ -157,6 +166,9 @@ func printAccepted(t *term, a *api.Accepted, replayed bool) error {
 	rows := [][]string{{"notification", a.ID + note}}
 	for _, d := range a.Deliveries {
 		row := d.ID + "  " + d.Status
+		if d.Rung != nil {
+			row = fmt.Sprintf("%s  rung %d  %s", d.ID, *d.Rung, d.Status)
+		}
 		if d.Reason != "" {
 			row += ": " + d.Reason
 		}
@@ -187,14 +199,21 @@ func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := c.content()
+	ladder, err := ladderOf(c.Ladder)
 	if err != nil {
 		return nil, err
+	}
+	content := &api.Content{}
+	if len(c.kinds()) > 0 || !ownWords(ladder) {
+		if content, err = c.content(); err != nil {
+			return nil, err
+		}
 	}
 	req := &api.NotificationRequest{
 		Recipient:      api.Recipient{Phone: c.To, UserID: c.User, Platform: c.Platform, Audience: audience},
 		Channel:        c.Channel,
 		Integration:    c.Integration,
+		Ladder:         ladder,
 		Content:        *content,
 		Priority:       c.Priority,
 		SendAt:         c.SendAt.ahead(now),

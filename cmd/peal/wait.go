@@ -27,6 +27,9 @@ type waiter struct {
 func (w *waiter) wait(ctx context.Context, a *api.Accepted) error {
 	deadline, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
+	if len(a.Deliveries) > 0 && a.Deliveries[0].Rung != nil {
+		return w.climb(deadline, a)
+	}
 	var errs []error
 	for _, d := range a.Deliveries {
 		if err := w.follow(deadline, d.ID); err != nil {

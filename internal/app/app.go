@@ -66,6 +66,7 @@ type App struct {
 	checker   *track.Checker
 	retainer  *track.Retainer
 	unseen    *track.Unseen
+	numbers   *track.NumberWatch
 	outbound  *outbound.Stage
 	told      *outbound.Retainer
 	expander  *route.Expander
@@ -227,13 +228,13 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	}
 	a.catalogue = catalogue.New(templates)
 	a.send = send.New(send.Config{
-		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, Queues: a.stream, Env: a.env(),
+		Own: a.own, Refuse: a.refuse, Integrations: a.directory, Records: a.store, Devices: a.store, People: a.store, Queues: a.stream, Env: a.env(),
 		Templates: a.catalogue, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, People: a.store, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
-		Templates: a.catalogue, Now: a.clock.Now,
+		Integrations: a.directory, Records: a.store, People: a.store, Jobs: a.stream, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Templates: a.catalogue, Numbers: a.store, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
 		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Env: a.env(),
@@ -241,12 +242,15 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.folder.Parked = a.checker.Urge
 	a.retainer = &track.Retainer{Records: a.store, Retention: a.cfg.Retention, Events: a.cfg.EventRetention, Log: a.log, Now: a.clock.Now}
+	a.numbers = &track.NumberWatch{
+		Integrations: a.directory, Records: a.store, Env: a.env(), Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+	}
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
 	a.outbound = outbound.New(outbound.Config{
 		Own: a.call, Records: a.store, Events: a.store, Watch: a.bell.Watch, Poll: pollEvents, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
 	})
 	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
-	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue}
+	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue, People: a.store}
 	a.expander = route.NewExpander(route.ExpanderConfig{
 		Planner: planner, Records: a.store, Usage: a.store, Queues: a.stream, Reload: a.directory.Reload, Queued: a.cfg.TenantMaxQueued,
 		Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
@@ -270,7 +274,8 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup,
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
-		Quotas: a.quotas, Queues: a.queues, Now: a.clock.Now,
+		Numbers: a.store,
+		Quotas:  a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 		},

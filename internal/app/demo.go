@@ -10,6 +10,7 @@ import (
 	"peal/api"
 	"peal/client"
 	"peal/emulator/wasender"
+	"peal/emulator/whatsappcloud"
 	"peal/internal/usertoken"
 )
 
@@ -112,6 +113,9 @@ func (d *demo) integrations(ctx context.Context, op *client.Client) (web *api.In
 	if _, err := e.wasender.UpdateSession(1, func(s *wasender.Session) { s.WebhookURL = whatsapp.WebhookURL }); err != nil {
 		return nil, fmt.Errorf("tell the emulator the webhook URL: %w", err)
 	}
+	if err := d.cloud(ctx, op); err != nil {
+		return nil, err
+	}
 	if _, err := d.integration(ctx, op, api.IntegrationRequest{
 		Name: "android", Kind: "fcm", Settings: api.Settings{BaseURL: e.url + "/fcm"},
 		Credentials: map[string]string{"service_account": s.ServiceAccount},
@@ -127,6 +131,24 @@ func (d *demo) integrations(ctx context.Context, op *client.Client) (web *api.In
 	return d.integration(ctx, op, api.IntegrationRequest{
 		Name: "web", Kind: "webpush", Credentials: map[string]string{"subject": "mailto:demo@shop.example"}, // its key Peal makes
 	})
+}
+
+// cloud makes the integration of the emulated Meta, and has Meta take its webhook's address, as one does by hand there.
+func (d *demo) cloud(ctx context.Context, op *client.Client) error {
+	e, s := d.emulators, d.secrets
+	in, err := d.integration(ctx, op, api.IntegrationRequest{
+		Name: "cloud", Kind: "whatsapp_cloud",
+		Settings:    api.Settings{BaseURL: e.url + "/cloud", WhatsAppCloud: &api.WhatsAppCloud{PhoneNumberID: demoNumber, WABAID: whatsappcloud.DefaultAccount}},
+		Credentials: map[string]string{"access_token": s.CloudToken, "app_secret": s.CloudSecret},
+	})
+	if err != nil {
+		return err
+	}
+	err = e.cloud.UpdateAccount("", func(a *whatsappcloud.Account) { a.WebhookURL, a.VerifyToken = in.WebhookURL, in.VerifyToken })
+	if err != nil {
+		return fmt.Errorf("tell the emulator the webhook URL: %w", err)
+	}
+	return e.cloud.Verify(ctx, "")
 }
 
 // integration makes one, or changes the one of that name where the emulators have moved, or it stands still.

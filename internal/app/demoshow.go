@@ -13,24 +13,36 @@ import (
 // look is how often the demonstration looks what has become of its notifications.
 const look = 50 * time.Millisecond
 
-// show sends the demonstration's notifications, one by WhatsApp and one push, and prints their ticks.
+// show sends the demonstration's notifications, over both providers of WhatsApp and as a push, and prints their ticks.
 func (d *demo) show(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
 	text := demoText
 	message, err := d.client.Send(ctx, api.NotificationRequest{
-		Recipient: api.Recipient{UserID: demoUser}, Channel: "whatsapp", Content: api.Content{Text: &text},
+		Recipient: api.Recipient{UserID: demoUser}, Integration: "whatsapp", Content: api.Content{Text: &text},
 	})
 	if err != nil {
 		return fmt.Errorf("send the first notification: %w", err)
+	}
+	name := "Raju"
+	template, err := d.client.Send(ctx, api.NotificationRequest{
+		Recipient: api.Recipient{UserID: demoUser}, Integration: "cloud",
+		Content: api.Content{Template: &api.Template{Name: demoMessage, Language: "en", Body: []api.TemplateParameter{{Text: &name}}}},
+	})
+	if err != nil {
+		return fmt.Errorf("send the first template: %w", err)
 	}
 	push := demoPush()
 	pushed, err := d.client.Send(ctx, api.NotificationRequest{Recipient: api.Recipient{UserID: demoUser}, Content: api.Content{Push: push}})
 	if err != nil {
 		return fmt.Errorf("send the first push: %w", err)
 	}
-	d.say("\nBy WhatsApp to %s: %q\n", demoPhone, demoText)
+	d.say("\nBy WhatsApp to %s, through WasenderApi: %q\n", demoPhone, demoText)
 	if err := d.follow(ctx, message.Deliveries[0].ID); err != nil {
+		return err
+	}
+	d.say("\nBy WhatsApp to %s, through Meta's Cloud API: the template %s\n", demoPhone, demoMessage)
+	if err := d.follow(ctx, template.Deliveries[0].ID); err != nil {
 		return err
 	}
 	d.say("\nAs a push to all of Raju's devices: %q\n", push.Title+": "+push.Body)
@@ -143,7 +155,7 @@ Then paste into another terminal:
 
   curl -X POST %[1]s/v1/notifications \
     -H 'Authorization: Bearer %[2]s' \
-    -d '{"recipient": {"phone": "%[3]s"}, "content": {"text": "Hello from curl"}}'
+    -d '{"recipient": {"phone": "%[3]s"}, "integration": "whatsapp", "content": {"text": "Hello from curl"}}'
 
   curl -X POST %[1]s/v1/notifications \
     -H 'Authorization: Bearer %[2]s' \
@@ -154,6 +166,7 @@ And look what became of them:
   curl %[1]s/v1/deliveries -H 'Authorization: Bearer %[2]s'
 
 WhatsApp     %[5]s/_emulator/messages
+Cloud API    %[5]s/cloud/_emulator/messages
 API docs     %[1]s/docs
 Metrics      %[1]s/metrics
 Log          %[6]s

@@ -14,6 +14,7 @@ import (
 	"peal/emulator/fcm"
 	"peal/emulator/wasender"
 	"peal/emulator/webpush"
+	"peal/emulator/whatsappcloud"
 )
 
 // What the emulated providers know the demonstration by.
@@ -22,11 +23,14 @@ const (
 	demoTeam    = "DEMOTEAM01"       // at Apple
 	demoKeyID   = "DEMOKEY001"       // at Apple
 	demoApp     = "com.example.shop" // on phones
+	demoNumber  = whatsappcloud.DefaultNumber
+	demoMessage = "order_on_its_way" // a template at Meta
 )
 
 // emulators are the stand-ins of the providers. All but Apple's share a port.
 type emulators struct {
 	wasender *wasender.Server
+	cloud    *whatsappcloud.Server
 	fcm      *fcm.Server
 	apns     *apns.Server
 	webpush  *webpush.Server
@@ -54,6 +58,17 @@ func startEmulators(ctx context.Context, cfg DevConfig, s *devSecrets, log *slog
 			ID: 1, Name: "demo", APIKey: s.WasenderKey, WebhookSecret: s.WebhookSecret, Plan: wasender.PlanUnlimited, LogMessages: true,
 		}},
 		Script: &script,
+	})
+	if s.CloudToken == "" {
+		s.CloudToken, s.CloudSecret = "cloud-"+randomHex(16), randomHex(16)
+	}
+	e.cloud = whatsappcloud.New(whatsappcloud.Options{
+		Accounts: []whatsappcloud.Account{{Token: s.CloudToken, AppSecret: s.CloudSecret, Templates: []whatsappcloud.Template{{
+			Name: demoMessage, Language: "en", Components: []whatsappcloud.Component{{Type: "BODY", Text: "Hello {{1}}, your order is on its way."}},
+		}}}},
+		Script: &whatsappcloud.Script{Steps: []whatsappcloud.Step{
+			{Status: "sent", Delay: 300 * time.Millisecond}, {Status: "delivered", Delay: 900 * time.Millisecond}, {Status: "read", Delay: 1800 * time.Millisecond},
+		}},
 	})
 	e.fcm = fcm.New(fcm.Options{URL: e.url + "/fcm", Show: e.wall.showFCM})
 	e.apns = apns.New(apns.Options{Show: e.wall.showAPNs})
@@ -106,6 +121,8 @@ func (e *emulators) routes() http.Handler {
 		mux.Handle(path, e.wall.board.Handler())
 	}
 	mux.Handle("/shop/", http.StripPrefix("/shop", shop()))
+	mux.Handle("/cloud/", http.StripPrefix("/cloud", e.cloud))
+	mux.Handle("/whatsapp_business/", e.cloud) // where its files are
 	mux.Handle("/fcm/", http.StripPrefix("/fcm", e.fcm))
 	mux.Handle("/apns/_emulator/", http.StripPrefix("/apns", e.apns.Control()))
 	mux.Handle("/webpush/_emulator/", http.StripPrefix("/webpush", e.webpush))
@@ -125,6 +142,7 @@ func (e *emulators) routes() http.Handler {
 func (e *emulators) stop() {
 	e.wall.board.Close()
 	e.wasender.Close()
+	e.cloud.Close()
 	e.fcm.Close()
 	e.webpush.Close()
 	_ = e.server.Close()

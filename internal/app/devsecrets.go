@@ -19,6 +19,9 @@ type devSecrets struct {
 	WasenderKey   string `json:"wasender_key"`
 	WebhookSecret string `json:"webhook_secret"`
 
+	CloudToken  string `json:"cloud_token,omitempty"` // of the emulated Meta
+	CloudSecret string `json:"cloud_secret,omitempty"`
+
 	UserKeyID      string `json:"user_key_id,omitempty"` // signs the tokens of the demo's users
 	UserKey        string `json:"user_key,omitempty"`
 	ServiceAccount string `json:"service_account,omitempty"` // of the emulated FCM

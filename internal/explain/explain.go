@@ -136,6 +136,13 @@ func (t *teller) routed() {
 		t.add(at, stageRoute, "to "+t.d.Recipient, t.book.rule("user_phone"), facts{"user_id": t.Notification.UserID}, "")
 	}
 	t.add(at, stageRoute, "over "+name, t.book.rule(rule), to, "")
+	if r := t.d.Rung; r != nil {
+		in := facts{"rung": itoa(r.Number), "unless": string(r.Unless)}
+		if r.Number > 0 {
+			in["turn_at"] = r.At
+		}
+		t.add(at, stageRoute, "on rung "+itoa(r.Number)+" of the ladder", t.book.rule("ladder"), in, "")
+	}
 	if send := t.Notification.SendAt; send.After(t.d.CreatedAt) {
 		t.add(at, stageRoute, "waits for its time", t.book.rule("send_at"), facts{"send_at": send}, "")
 	}

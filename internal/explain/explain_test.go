@@ -95,8 +95,12 @@ func TestNext(t *testing.T) {
 		rule   string
 		at     time.Time
 	}{
-		"its turn":            {peal.Delivery{Status: peal.Queued}, in(), time.Time{}, &api.QueueEstimate{Ahead: 90, ETA: &soon}, nil, "limit", soon},
-		"nothing known":       {peal.Delivery{Status: peal.Queued}, in(func(i *peal.Integration) { i.Limit = peal.Limit{} }), time.Time{}, nil, nil, "turn", time.Time{}},
+		"its turn":      {peal.Delivery{Status: peal.Queued}, in(), time.Time{}, &api.QueueEstimate{Ahead: 90, ETA: &soon}, nil, "limit", soon},
+		"nothing known": {peal.Delivery{Status: peal.Queued}, in(func(i *peal.Integration) { i.Limit = peal.Limit{} }), time.Time{}, nil, nil, "turn", time.Time{}},
+		"its turn on a ladder": {
+			peal.Delivery{Status: peal.Queued, DueAt: later, Rung: &peal.Rung{Number: 1, Unless: peal.Read, At: later}},
+			in(), time.Time{}, nil, nil, "ladder", later,
+		},
 		"its time":            {peal.Delivery{Status: peal.Queued, DueAt: later}, in(), time.Time{}, nil, nil, "send_at", later},
 		"a retry":             {peal.Delivery{Status: peal.Queued, DueAt: soon, Attempts: 1, ErrorCode: "http_500"}, in(), time.Time{}, nil, []peal.Event{attempt}, "retry", soon},
 		"a retry too late":    {peal.Delivery{Status: peal.Queued, DueAt: soon, ExpiresAt: soon, Attempts: 1, ErrorCode: "http_500"}, in(), time.Time{}, nil, []peal.Event{attempt}, "expires_at", soon},

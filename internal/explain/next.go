@@ -99,6 +99,9 @@ func (t *teller) dueLater(due time.Time) api.ExplainNext {
 		f["max_attempts"] = t.Integration.MaxAttempts
 	}
 	switch {
+	case t.d.Waits(t.Now):
+		f["unless"] = string(t.d.Rung.Unless)
+		return t.will("it goes out when its turn on the ladder comes, unless a receipt comes first; earlier, if the rung before ends without success", "ladder", due, f)
 	case t.d.Attempts == t.d.Round && t.d.ErrorCode == "" || due.Equal(t.Notification.SendAt):
 		return t.will("it goes out at its time", "send_at", due, f)
 	case t.held():

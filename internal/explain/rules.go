@@ -19,6 +19,7 @@ const (
 	docsPauses  = "docs/states.md#pauses-of-an-integration"
 	docsStuck   = "docs/states.md#sent-without-a-receipt"
 	docsFlow    = "docs/flow.md"
+	docsLadders = "docs/ladders.md"
 	docsPushes  = "docs/api.md#pushes"
 )
 
@@ -43,7 +44,10 @@ func Rules() []Rule {
 		{"opted_out", "the contact does not want messages of this kind", docsAPI},
 		{"window_closed", "free text may only go within 24 hours of the contact's last message", docsAPI},
 		{"template_paused", "the provider has paused the template, or refuses it", docsAPI},
-		{"ladder_satisfied", "a receipt came on an earlier rung of the ladder", docsAPI},
+		{"ladder", "the notification names what to try one after the other, until a receipt comes", docsLadders},
+		{"ladder_satisfied", "a receipt on another rung of the ladder made it needless", docsLadders},
+		{"ladder_due", "no such receipt came on a rung before until its turn", docsLadders},
+		{"ladder_ended", "its turn came early, since the rung before had ended without success", docsLadders},
 
 		{"turn", "its job stood behind others, or was on its way through the queue", docsFlow},
 		{"limit", "the integration's limit: so many sends in any window", docsFlow},

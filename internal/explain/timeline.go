@@ -128,8 +128,15 @@ func (t *teller) told(e *peal.Event) {
 		in = facts{"user_id": t.d.UserID, "recipient": t.d.Recipient}
 	case peal.EventCanceled:
 		decision, stage, rule = "canceled", stagePerson, t.book.rule(e.Code, "cancel")
-		if e.Code != "" { // it was Peal itself
+		if e.Code == peal.CodeLadderSatisfied {
+			stage = stageTrack
+		} else if e.Code != "" { // it was Peal itself
 			stage = stageRoute
+		}
+	case peal.EventLadder:
+		decision = "its turn came"
+		if e.Code == peal.CodeLadderDue {
+			stage = stageSend
 		}
 	case peal.EventExpired:
 		decision, stage, rule = "expired", stageSend, t.book.rule("expires_at")

@@ -41,6 +41,7 @@ const (
 	eventPage    = 500
 	maxEventPage = 1000
 	eventStream  = "text/event-stream"
+	firstEvent   = "0" // the place before the oldest that is kept
 	resumeHeader = "Last-Event-ID"
 )
 
@@ -49,13 +50,13 @@ func (s *Server) events() {
 	o := op("events", http.MethodGet, "/v1/events", "Events", "Follow what happens, as server-sent events")
 	o.Description = "Each event's `id` is its place in the log, `event` its type and `data` an EventMessage. Without `after`, `since` or " +
 		"`Last-Event-ID` it begins with what comes from now on. An event `reset` tells that the place to resume at is not kept any more: what " +
-		"follows begins with the oldest that is. With `Accept: application/json` the answer is a page instead, and `next` is the `after` of the " +
+		"follows begins with the oldest that is. With `Accept: application/json`, or none, the answer is a page instead, and `next` is the `after` of the " +
 		"next call. docs/events.md names the types."
 	reg := s.api.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: "string"}
 	texts := &huma.Schema{Type: "array", Items: text}
 	for _, p := range []*huma.Param{
-		{Name: "after", In: "query", Schema: text, Description: "The place to go on from: an event's id in the stream, or next of a page"},
+		{Name: "after", In: "query", Schema: text, Description: "The place to go on from: an event's id in the stream, or next of a page; 0: the oldest that is kept"},
 		{Name: "since", In: "query", Schema: &huma.Schema{Type: "string", Format: "date-time"}, Description: "What happened since then, RFC 3339, as far as it is kept"},
 		{Name: "type", In: "query", Schema: texts, Description: "Only these types; delivery.* for all that begin so. May be given several times"},
 		{Name: "integration", In: "query", Schema: text, Description: "Only of this integration: id or name"},
@@ -100,12 +101,17 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(w, r, err)
 		return
 	}
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if strings.Contains(accept, "application/json") && !strings.Contains(accept, eventStream) {
-		s.pageOfEvents(w, r, &q)
+	if wantsStream(strings.Join(r.Header.Values("Accept"), ",")) {
+		s.streamEvents(w, r, &q)
 		return
 	}
-	s.streamEvents(w, r, &q)
+	s.pageOfEvents(w, r, &q)
+}
+
+// wantsStream is so of who says so, and of who takes anything, as curl does. A program that says nothing would wait for the
+// end of the answer.
+func wantsStream(accept string) bool {
+	return strings.Contains(accept, eventStream) || strings.Contains(accept, "*/*") && !strings.Contains(accept, "application/json")
 }
 
 // eventQuery reads what is asked for, and refuses what it does not know.
@@ -160,6 +166,8 @@ func (s *Server) eventQuery(r *http.Request, tenantID string) (q eventQuery, err
 // begin is where what is asked for begins, and whether something before that is lost.
 func (s *Server) beginEvents(ctx context.Context, q *eventQuery) (position string, lost bool, err error) {
 	switch {
+	case q.resume && (q.after == "" || q.after == firstEvent):
+		return firstEvent, false, nil
 	case q.resume:
 		on, lost, err := s.cfg.Events.NoticesLost(ctx, q.tenantID, q.after)
 		if err == nil && !lost {

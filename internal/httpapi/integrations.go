@@ -88,6 +88,7 @@ func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationO
 	if err != nil {
 		s.cfg.Log.Warn("uncertain deliveries not counted", "integration_id", found.ID, "error", err)
 	}
+	s.number(ctx, found, &out.Body)
 	s.stoppedOf(ctx, &out.Body)
 	return out, nil
 }
@@ -160,6 +161,33 @@ func (s *Server) integrationOf(in *peal.Integration, admin bool) api.Integration
 		out.Paused = &api.Pause{Code: string(p.Code), Reason: p.Reason, Since: p.Since.UTC(), Until: optional(p.Until)}
 	}
 	return out
+}
+
+// number adds what is known of the number that it sends from.
+func (s *Server) number(ctx context.Context, in *peal.Integration, out *api.Integration) {
+	n, ok, err := s.cfg.Numbers.Number(ctx, in.ID)
+	if err != nil {
+		s.cfg.Log.Warn("state of the number not read", "integration_id", in.ID, "error", err)
+	}
+	if !ok || n.At.IsZero() {
+		return
+	}
+	out.Number = &api.NumberState{
+		ID: n.ID, Status: n.Status, Quality: n.Quality, NameStatus: n.NameStatus, Tier: n.Tier, Throughput: n.Throughput, Alert: n.Alert,
+		AlertAt: optional(n.AlertAt), At: n.At.UTC(), UsedAt: optional(n.UsedAt),
+	}
+	if n.Phone != "" {
+		out.Number.Number = "+" + n.Phone
+	}
+	if n.Limit > 0 {
+		out.Number.Limit = n.Limit
+		if !n.UsedAt.IsZero() {
+			out.Number.Used = &n.Used
+		}
+	}
+	if w := s.cfg.Integrations.NumberWarning(in, &n); w != "" && out.Warning == "" {
+		out.Warning = w
+	}
 }
 
 // effective are the settings that hold, defaults included.

@@ -124,6 +124,11 @@ type Door interface {
 	Handshake(kind, token string, query url.Values) (answer string, err error)
 }
 
+// Numbers is what providers say of sending numbers.
+type Numbers interface {
+	Number(ctx context.Context, integrationID string) (n peal.NumberState, ok bool, err error)
+}
+
 // Backuper writes a backup to w. Before the first byte it calls begin, with a context that ends when it gives up.
 type Backuper func(ctx context.Context, w io.Writer, begin func(ctx context.Context)) error
 
@@ -152,6 +157,7 @@ type Config struct {
 	Vault        Vault
 	Kinds        []provider.Kind // of providers, to check devices by
 	Audit        Auditor
+	Numbers      Numbers
 	Integrations *integration.Service
 	Endpoints    *outbound.Service
 	Door         Door

@@ -45,6 +45,15 @@ func (s *Service) Warning(in *peal.Integration) string {
 	return ""
 }
 
+// NumberWarning says what does not fit between an integration and what is known of its number; empty: nothing.
+func (s *Service) NumberWarning(in *peal.Integration, n *peal.NumberState) string {
+	kind, _ := s.Kind(in.Kind)
+	if k, ok := kind.(provider.NumberKind); ok {
+		return k.NumberWarning(in, n)
+	}
+	return ""
+}
+
 // Validate asks the provider whether it would take a content for a device, and show it to nobody.
 func (s *Service) Validate(ctx context.Context, in *peal.Integration, d *peal.Device, c *api.Content) (o peal.Outcome, err error) {
 	kind, ok := s.Kind(in.Kind)

@@ -41,6 +41,10 @@ type Metrics struct {
 	EndpointsLag      prometheus.Gauge // seconds
 	EndpointsLost     prometheus.Counter
 
+	NumberQuality *prometheus.GaugeVec // integration: 3 green, 2 yellow, 1 red
+	NumberLimit   *prometheus.GaugeVec // integration: people in 24 h; -1 for any number
+	NumberUsed    *prometheus.GaugeVec // integration
+
 	clockOff atomic.Pointer[func() time.Duration]
 
 	Differences *prometheus.GaugeVec // kind: what the audit knows of that does not agree
@@ -145,6 +149,10 @@ func New() *Metrics {
 	m.EndpointsWaiting = gauge("peal_endpoint_waiting", "Events that wait for another call of an endpoint, or behind one that does, on this node.").WithLabelValues()
 	m.EndpointsLag = gauge("peal_endpoint_lag_seconds", "Age of the oldest event that an endpoint of this node is yet to be told for the first time.").WithLabelValues()
 	m.EndpointsLost = counter("peal_endpoint_lost_total", "Times that an endpoint was behind for so long that the event log had let go of events.").WithLabelValues()
+
+	m.NumberQuality = gauge("peal_number_quality", "What the provider says of the sending number: 3 green, 2 yellow, 1 red.", "integration")
+	m.NumberLimit = gauge("peal_number_messaging_limit", "How many people the sending number may write to first in 24 hours; -1 for any number.", "integration")
+	m.NumberUsed = gauge("peal_number_messaging_used", "How many people the integration sent a template to in the last 24 hours.", "integration")
 
 	m.Differences = gauge("peal_audit_differences", "Records that do not agree, by kind; it must be zero.", "kind")
 	m.LastAudit = gauge("peal_audit_last_run_timestamp_seconds", "When the audit of the recent past was last done.").WithLabelValues()

@@ -3,6 +3,7 @@ package peal
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -123,6 +124,19 @@ const (
 	SkipOptedOut = "opted_out" // they do not want messages like it
 	SkipNoOptIn  = "no_opt_in" // the integration asks for their word first, and there is none
 )
+
+// Unwanted tells why a message of a category is not to be sent to somebody who said this; empty when it may be.
+func (i *Integration) Unwanted(words []Consent, category string) (code, reason string) {
+	switch Wants(words, category) {
+	case OptedOut:
+		return SkipOptedOut, "the recipient has opted out of " + cmp.Or(category, "all") + " messages over this channel"
+	case "":
+		if category != "" && slices.Contains(i.RequireOptIn, category) {
+			return SkipNoOptIn, "the integration requires an opt-in for " + category + " messages, and none is known of the recipient"
+		}
+	}
+	return "", ""
+}
 
 // Move is somebody who has another number, or another WhatsApp user id, from now on.
 type Move struct {

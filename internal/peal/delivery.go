@@ -92,8 +92,9 @@ const (
 	EventRedriven  EventType = "redriven"
 	EventDiscarded EventType = "discarded"
 	EventResolved  EventType = "resolved"
-	EventLadder    EventType = "ladder"   // why the turn of a rung came
-	EventRestored  EventType = "restored" // from a backup that does not know what became of it
+	EventLadder    EventType = "ladder"    // why the turn of a rung came
+	EventRestored  EventType = "restored"  // from a backup that does not know what became of it
+	EventFellBack  EventType = "fell_back" // refused outside of the 24-hour window: its fallback goes in its place
 	// EventReconciled is what looking into the provider's log of messages came to.
 	EventReconciled EventType = "reconciled"
 )

@@ -27,7 +27,7 @@ func (d *Delivery) Lost() bool {
 
 // Waits tells of a delivery on a ladder whether its turn is yet to come.
 func (d *Delivery) Waits(now time.Time) bool {
-	return d.Rung != nil && d.Rung.Number > 0 && d.untouched() && d.DueAt.After(now)
+	return d.Rung != nil && d.Rung.Number > 0 && d.untouched() && d.DueAt.After(now) && !d.DueAt.After(d.Rung.At)
 }
 
 // untouched is so of what waits and was never tried.

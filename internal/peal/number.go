@@ -4,9 +4,10 @@ import "time"
 
 // NumberState is what a provider says of the number that an account sends from. What is empty was not said.
 type NumberState struct {
-	Phone      string    `json:"phone,omitempty"`       // as it is shown, without +
-	Status     string    `json:"status,omitempty"`      // such as connected
-	Quality    string    `json:"quality,omitempty"`     // green, yellow or red; na
+	ID         string    `json:"id,omitempty"`          // the provider's
+	Phone      string    `json:"phone,omitempty"`       // without +
+	Status     string    `json:"status,omitempty"`      // such as CONNECTED
+	Quality    string    `json:"quality,omitempty"`     // GREEN, YELLOW, RED or NA
 	NameStatus string    `json:"name_status,omitempty"` // whether the name that people see is approved
 	Tier       string    `json:"tier,omitempty"`        // the provider's word for the next
 	Limit      int64     `json:"limit,omitempty"`       // how many people may be written to first in any 24 h; NoLimit: any number
@@ -28,6 +29,10 @@ func (s NumberState) With(news NumberState) NumberState {
 	if news.At.Before(s.At) {
 		return s
 	}
+	if s.Phone != "" && news.Phone != "" && s.Phone != news.Phone && news.ID == "" {
+		return s // they are of another number of the same account
+	}
+	set(&s.ID, news.ID)
 	set(&s.Phone, news.Phone)
 	set(&s.Status, news.Status)
 	set(&s.Quality, news.Quality)

@@ -31,7 +31,10 @@ type Outcome struct {
 	Ease       time.Duration // for ClassThrottled of all: for how long its limit is halved
 	MaxTries   int           // for ClassTemporary: how many attempts are worth it at most; 0: the integration's
 	Device     DeviceWord    // what it says of the device
-	Template   TemplateWord  // what it says of the message's template
+	// WindowClosed: the recipient has not written in the last 24 hours, and it was no template.
+	WindowClosed bool
+	OptedOut     bool         // the recipient has opted out of marketing
+	Template     TemplateWord // what it says of the message's template
 }
 
 // Growth is how waits grow that follow one another: Base, then Factor times as long each, up to Most.
@@ -97,4 +100,5 @@ type Evidence struct {
 	Reason        string    // the provider's words; of a client's report what was done, such as opened
 	At            time.Time // by the provider's clock; zero when it did not say
 	Keyless       bool      // of a provider whose webhooks name messages by MessageID: there is no key to learn
+	WindowClosed  bool      // of Failed: as of an Outcome
 }

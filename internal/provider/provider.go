@@ -251,6 +251,7 @@ type Fact struct {
 	Inbound  *peal.Inbound
 	Consent  *peal.Consent
 	Move     *peal.Move
+	Number   *peal.NumberState // of what is asked for, and when, the caller knows
 }
 
 // Error is what Lookup fails with.

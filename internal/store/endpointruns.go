@@ -213,12 +213,13 @@ func (s *Store) ReplaySince(ctx context.Context, tenantID, id string, r peal.End
 // Notice gives one of a tenant's event log; NotFound when it is not there any more.
 func (s *Store) Notice(ctx context.Context, tenantID, id string) (n peal.Notice, err error) {
 	position, ok := strings.CutPrefix(id, noticePrefix)
+	position, _, _ = strings.Cut(position, "_")
 	seq, err := parsePosition(position)
 	if !ok || err != nil || seq == 0 {
 		return n, peal.Errorf(peal.NotFound, "there is no such event")
 	}
 	page, err := s.readNotices(ctx, tenantID, seq-1, seq, nil, 1)
-	if err == nil && len(page) == 0 {
+	if err == nil && (len(page) == 0 || page[0].ID != id) {
 		err = peal.Errorf(peal.NotFound, "there is no such event")
 	}
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	sqlCheckAt = `SELECT check_at FROM communications_log WHERE tenant_id = ? AND delivery_id = ?`
-	sqlReplays = `SELECT phone, user_id, event_type, event_at, metadata, priority, send_at, expires_at, created_at,
+	sqlReplays = `SELECT phone, user_id, event_type, event_at, metadata, priority, send_at, expires_at, created_at, ladder,
 		COALESCE(replays, 0), replayed_at, replayed_key FROM notifications WHERE tenant_id = ? AND notification_id = ?`
 	sqlNoteReplay = `UPDATE notifications SET replays = COALESCE(replays, 0) + ?1,
 		replayed_at = CASE WHEN replayed_at > ?2 THEN replayed_at ELSE ?2 END, replayed_key = ?3

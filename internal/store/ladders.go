@@ -29,7 +29,8 @@ const (
 	// What was put back waits for something else than its turn.
 	sqlLadderDue = `UPDATE communications_log SET due_at = ?1, updated_at = ?2
 		WHERE tenant_id = ?3 AND delivery_id = ?4 AND status = 'queued' AND attempts = 0 AND put_back IS NULL AND due_at > ?1`
-	sqlOnLadders = `SELECT delivery_id FROM communications_log WHERE tenant_id = ? AND rung IS NOT NULL AND delivery_id`
+	sqlOnLadders = `SELECT l.delivery_id FROM communications_log l
+		WHERE l.tenant_id = ? AND l.delivery_id BETWEEN ? AND ? AND l.rung IS NOT NULL AND l.delivery_id`
 	// Who moves a row of a ladder has the ladder's lock alone, from before any row's: of two that end the last deliveries
 	// of a rung at the same time one sees that both have ended.
 	sqlLadderLock = `SELECT pg_advisory_xact_lock(?)`
@@ -62,7 +63,8 @@ func (t *tx) climbsOf(tenantID string, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := t.query(sqlOnLadders+t.d.anyOf, tenantID, t.d.list(ids))
+	from, to := span(ids)
+	rows, err := t.query(sqlOnLadders+t.d.anyOf, tenantID, from, to, t.d.list(ids))
 	found, err := collect(rows, err, scanInto[string])
 	if err != nil {
 		return fmt.Errorf("look for ladders: %w", err)

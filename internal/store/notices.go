@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,7 +96,8 @@ func (t *tx) tell(n *peal.Notice) error {
 	case err != nil:
 		return fmt.Errorf("tell: %w", err)
 	}
-	n.At, n.Position, n.ID = at, positionOf(seq), noticeID(seq)
+	n.At, n.Position = at, positionOf(seq)
+	n.ID = noticeID(n, seq)
 	if t.grown != nil {
 		t.grown[n.TenantID] = true
 	}
@@ -173,7 +176,8 @@ func scanNotice(row scanner, tenantID string, n *peal.Notice) error {
 	if err != nil {
 		return err
 	}
-	n.TenantID, n.ID, n.Position = tenantID, noticeID(seq), positionOf(seq)
+	n.TenantID, n.Position = tenantID, positionOf(seq)
+	n.ID = noticeID(n, seq)
 	status, moved := strings.CutPrefix(n.Type, "delivery.")
 	if !moved {
 		return nil
@@ -341,12 +345,16 @@ func cutNotices(t *tx, tenant string, before int64) (int64, error) {
 	return int64(len(all)), t.exec(`DELETE FROM notices WHERE tenant_id = ? AND seq <= ?`, tenant, cut)
 }
 
-// Positions and ids are numbers that say nothing to others.
-const noticePrefix = "evt_"
-
 func positionOf(seq int64) string { return strconv.FormatInt(seq, 36) }
 
-func noticeID(seq int64) string { return noticePrefix + positionOf(seq) }
+const noticePrefix = "evt_"
+
+// noticeID is made of what the log has of an event, so it is the same whenever that is read; its place comes first. No other
+// installation gives it, for whoever passes over what it has seen must not take a new server's events for an old one's.
+func noticeID(n *peal.Notice, seq int64) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d", n.TenantID, n.Subject, n.Type, n.At.UnixMicro(), seq))
+	return noticePrefix + positionOf(seq) + "_" + hex.EncodeToString(sum[:12])
+}
 
 func parsePosition(p string) (int64, error) {
 	if p == "" {
@@ -354,7 +362,9 @@ func parsePosition(p string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(p, 36, 64)
 	if err != nil || n < 0 {
-		return 0, peal.Errorf(peal.Invalid, "%q is no position in the event log; take the one that came with an event", p)
+		return 0, &peal.Error{Kind: peal.Invalid, Fields: []peal.Field{{
+			Path: "after", Code: "invalid", Message: strconv.Quote(p) + " is no place in the event log; take the one that came with an event",
+		}}}
 	}
 	return n, nil
 }

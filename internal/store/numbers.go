@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) Number(ctx context.Context, integrationID string) (n peal.Number
 }
 
 // PutNumber lays news over what is known of an integration's sending number, unless they are older. It gives the state
-// before and after.
+// before and after, and tells the tenant of what is new.
 func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, news peal.NumberState) (before, after peal.NumberState, err error) {
 	type both struct{ before, after peal.NumberState }
 	b, err := wrote(ctx, s, func(t *tx) (b both, err error) {
@@ -50,6 +51,15 @@ func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, n
 		if err != nil {
 			return b, err
 		}
+		if !b.before.At.IsZero() && !b.before.Same(b.after) {
+			n, err := numberNotice(tenantID, integrationID, &b.after)
+			if err != nil {
+				return b, err
+			}
+			if err := t.tell(n); err != nil {
+				return b, err
+			}
+		}
 		return b, t.exec(`INSERT INTO numbers (integration_id, tenant_id, state, at) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (integration_id) DO UPDATE SET state = excluded.state, at = excluded.at`,
 			integrationID, tenantID, string(state), b.after.At.UnixMicro())
@@ -60,21 +70,56 @@ func (s *Store) PutNumber(ctx context.Context, tenantID, integrationID string, n
 	return b.before, b.after, nil
 }
 
-// reachedRows is how many rows are looked at, at most, to count whom templates reached.
-const reachedRows = 200_000
+// numberNotice tells of a number's state.
+func numberNotice(tenantID, integrationID string, s *peal.NumberState) (*peal.Notice, error) {
+	e := api.NumberEvent{
+		IntegrationID: integrationID, NumberID: s.ID, Status: s.Status, Quality: s.Quality, MessagingLimit: s.Tier, Throughput: s.Level, Reason: s.Alert,
+	}
+	if s.Phone != "" {
+		e.Number = "+" + s.Phone
+	}
+	data, err := json.Marshal(&e)
+	return &peal.Notice{TenantID: tenantID, Type: peal.NoticeNumberUpdated, Subject: integrationID, Data: data}, err
+}
+
+const (
+	reachedRows = 200_000 // are looked at, at most, to count whom templates reached
+	reachedPage = 2_000   // at once
+)
+
+// sqlReached reads a page of a tenant's log, newest first: whether each row is one to count is for the reader to see, so that a
+// page is never long in coming.
+const sqlReached = `SELECT delivery_id, recipient, integration_id, sent_at,
+		CASE WHEN status IN ('sent', 'delivered', 'read') AND payload LIKE '%"template":{%' THEN 1 ELSE 0 END
+	FROM communications_log WHERE tenant_id = ? AND delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id DESC LIMIT ?`
 
 // Reached counts whom an integration sent a template to since the time: nobody twice. Where a tenant has more rows than are
 // looked at, these are the newest.
-func (s *Store) Reached(ctx context.Context, tenantID, integrationID string, since time.Time) (n int64, err error) {
-	err = one(ctx, s.reads, scanInto[int64], &n, `SELECT COUNT(DISTINCT recipient) FROM (
-			SELECT recipient, integration_id, status, sent_at, payload FROM communications_log
-			WHERE tenant_id = ?1 AND delivery_id >= ?2 ORDER BY delivery_id DESC LIMIT ?3) AS newest
-		WHERE integration_id = ?4 AND sent_at >= ?5 AND status IN ('sent', 'delivered', 'read') AND payload LIKE '%"template":{%'`,
-		tenantID, idAt(since.Add(-idSlack)), reachedRows, integrationID, since.UnixMicro())
-	if err != nil {
-		return 0, fmt.Errorf("count whom templates reached: %w", err)
+func (s *Store) Reached(ctx context.Context, tenantID, integrationID string, since time.Time) (int64, error) {
+	type reached struct {
+		id, recipient, integration string
+		sent                       time.Time
+		template                   int
 	}
-	return n, nil
+	who, before := map[string]bool{}, "g" // after every id
+	for range reachedRows / reachedPage {
+		rows, err := list(ctx, s.reads, func(row scanner, r *reached) error {
+			return row.Scan(&r.id, &r.recipient, &r.integration, at{&r.sent}, &r.template)
+		}, sqlReached, tenantID, idAt(since.Add(-idSlack)), before, reachedPage)
+		if err != nil {
+			return 0, fmt.Errorf("count whom templates reached: %w", err)
+		}
+		for i := range rows {
+			if r := &rows[i]; r.template == 1 && r.integration == integrationID && !r.sent.Before(since) {
+				who[r.recipient] = true
+			}
+			before = rows[i].id
+		}
+		if len(rows) < reachedPage {
+			break
+		}
+	}
+	return int64(len(who)), nil
 }
 
 // Media gives a file that the provider keeps until that time or longer; nil when there is none.

@@ -362,8 +362,8 @@ func saveTemplate(t *tx, v *peal.Template) error {
 func (s *Store) ForgetCatalogues(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
 		for _, table := range []string{"templates", "catalogues"} {
-			if err := t.exec(`DELETE FROM ` + table + ` WHERE integration_id IN (SELECT c.integration_id FROM catalogues c
-				JOIN integrations i ON i.integration_id = c.integration_id WHERE i.deleted_at IS NOT NULL)`); err != nil {
+			if err := t.exec(`DELETE FROM ` + table + ` WHERE integration_id IN (SELECT catalogues.integration_id FROM catalogues
+				JOIN integrations ON integrations.integration_id = catalogues.integration_id WHERE integrations.deleted_at IS NOT NULL)`); err != nil {
 				return fmt.Errorf("forget catalogues: %w", err)
 			}
 		}

@@ -141,7 +141,7 @@ func TestDev(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "data")
 	for _, run := range []string{"first", "second"} {
 		d, stop := demonstrate(t, folder)
-		for _, line := range []string{`·  queued `, `✓  sent `, `✓✓ delivered `, `✓✓ read `, `android +FCM .* sent .* delivered`, `iphone +APNs .* sent .* delivered`, `browser +Web Push .* sent .* delivered`} {
+		for _, line := range []string{`through WasenderApi`, `(?s)through Meta.*✓✓ delivered .*✓✓ read .*As a push`, `·  queued `, `✓  sent `, `✓✓ delivered `, `✓✓ read `, `android +FCM .* sent .* delivered`, `iphone +APNs .* sent .* delivered`, `browser +Web Push .* sent .* delivered`} {
 			if !regexp.MustCompile(line).MatchString(d.String()) {
 				t.Errorf("%s run: no %q in\n%s", run, line, d.String())
 			}
@@ -169,7 +169,7 @@ func TestDev(t *testing.T) {
 				return err
 			})
 		}
-		if n := strings.Count(d.String(), "it was opened") - 1; n != 2 {
+		if n := strings.Count(d.String(), "it was opened") - 2; n != 2 { // beside those of the two messages
 			t.Errorf("%s run: %d opens are printed, want 2\n%s", run, n, d.String())
 		}
 		if !strings.Contains(d.String(), `Raju's Android phone: the button "track" was tapped`) {

@@ -38,6 +38,10 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return res, err
 	}
+	if res.Header.Get("Content-Type") == "text/event-stream" { // it has no end
+		res.Body = watchedStream{res.Body, w, r}
+		return res, nil
+	}
 	body, err := io.ReadAll(res.Body)
 	if cerr := res.Body.Close(); err == nil {
 		err = cerr
@@ -46,6 +50,11 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
+	w.look(r, body)
+	return res, nil
+}
+
+func (w *watched) look(r *http.Request, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.secrets {
@@ -53,7 +62,21 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 			w.leaks = append(w.leaks, r.Method+" "+r.URL.Path+" answers with the secret "+s)
 		}
 	}
-	return res, nil
+}
+
+// watchedStream is an answer that comes piece by piece.
+type watchedStream struct {
+	io.ReadCloser
+
+	w *watched
+	r *http.Request
+}
+
+// Read implements io.Reader.
+func (s watchedStream) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	s.w.look(s.r, p[:n])
+	return n, err
 }
 
 // rotatedKey is the API key that tests rotate to.

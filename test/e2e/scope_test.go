@@ -24,7 +24,7 @@ func needs() map[string]need {
 		"put-user": {api.ScopeSend, `{}`}, "delete-user": {api.ScopeSend, ""},
 
 		"get-notification": {api.ScopeRead, ""}, "list-deliveries": {api.ScopeRead, ""}, "get-delivery": {api.ScopeRead, ""}, "explain-delivery": {api.ScopeRead, ""},
-		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""},
+		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""}, "events": {api.ScopeRead, ""},
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 
 		"list-inbound": {api.ScopeRead, ""}, "get-inbound": {api.ScopeRead, ""}, "get-inbound-media": {api.ScopeRead, ""},

@@ -22,10 +22,10 @@ import (
 
 // Planner is what accept needs of route.
 type Planner interface {
-	// Look looks up together the devices that the requests of a call are to reach, by user; nil when none is a push.
-	Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error)
+	// Look looks up together what the requests of a call need.
+	Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (*pipeline.Looked, error)
 	// Plan gives the deliveries of one of them. It is given what Look has found.
-	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error)
+	Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, looked *pipeline.Looked) ([]peal.Delivery, error)
 	// PlanAudience gives what one to an audience is expanded from.
 	PlanAudience(n *peal.Notification, req *api.NotificationRequest) (*pipeline.Expansion, error)
 	// DryRun tells what Plan would plan, and what the providers would be sent.
@@ -189,13 +189,13 @@ func (s *Stage) drafts(ctx context.Context, tenantID string, items []Item, resul
 			reqs = append(reqs, items[i].Request)
 		}
 	}
-	devices, err := s.cfg.Planner.Look(ctx, tenantID, reqs)
+	looked, err := s.cfg.Planner.Look(ctx, tenantID, reqs)
 	if err != nil {
 		return nil, nil, err
 	}
 	planned := 0
 	for n, i := range index {
-		if err := s.guarded(tenantID, func() error { return s.plan(ctx, &subs[n], &items[i], devices) }); err != nil {
+		if err := s.guarded(tenantID, func() error { return s.plan(ctx, &subs[n], &items[i], looked) }); err != nil {
 			results[i] = s.unlessRepeated(ctx, &subs[n], err)
 			continue
 		}
@@ -230,9 +230,9 @@ func (s *Stage) draft(tenantID string, item *Item, n *peal.Notification) (err er
 }
 
 // plan makes the rows of one item.
-func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, devices map[string][]peal.Device) (err error) {
+func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, looked *pipeline.Looked) (err error) {
 	if item.Device != nil {
-		devices = map[string][]peal.Device{item.Device.UserID: {*item.Device}}
+		looked = &pipeline.Looked{Devices: map[string][]peal.Device{item.Device.UserID: {*item.Device}}}
 	}
 	if sub.Key = key(sub.Notification.TenantID, item); sub.Key != "" {
 		if sub.BodyHash, err = bodyHash(item.Request); err != nil {
@@ -242,7 +242,7 @@ func (s *Stage) plan(ctx context.Context, sub *pipeline.Submission, item *Item, 
 	if item.Request.Recipient.Audience != nil {
 		sub.Expansion, err = s.cfg.Planner.PlanAudience(&sub.Notification, item.Request)
 	} else {
-		sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, devices)
+		sub.Deliveries, err = s.cfg.Planner.Plan(ctx, &sub.Notification, item.Request, looked)
 	}
 	return err
 }

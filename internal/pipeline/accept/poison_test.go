@@ -17,7 +17,7 @@ import (
 // planner plans one delivery each, and fails on some.
 type planner struct{}
 
-func (planner) Look(context.Context, string, []*api.NotificationRequest) (map[string][]peal.Device, error) {
+func (planner) Look(context.Context, string, []*api.NotificationRequest) (*pipeline.Looked, error) {
 	return nil, nil
 }
 
@@ -29,7 +29,7 @@ func (planner) DryRun(context.Context, *peal.Notification, *api.NotificationRequ
 	return &api.DryRun{}, nil
 }
 
-func (planner) Plan(_ context.Context, n *peal.Notification, req *api.NotificationRequest, _ map[string][]peal.Device) ([]peal.Delivery, error) {
+func (planner) Plan(_ context.Context, n *peal.Notification, req *api.NotificationRequest, _ *pipeline.Looked) ([]peal.Delivery, error) {
 	if *req.Content.Text == "poison" {
 		panic("a bug in a provider's check")
 	}

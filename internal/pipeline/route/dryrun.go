@@ -52,12 +52,12 @@ func (p *Planner) show(all []planned) (_ *api.DryRun, err error) {
 }
 
 func (p *Planner) dryPlan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest) ([]planned, error) {
+	looked, err := p.Look(ctx, n.TenantID, []*api.NotificationRequest{req})
+	if err != nil {
+		return nil, err
+	}
 	if req.Ladder != nil {
-		devices, err := p.Look(ctx, n.TenantID, []*api.NotificationRequest{req})
-		if err != nil {
-			return nil, err
-		}
-		return p.planLadder(ctx, n, req, devices[n.UserID])
+		return p.planLadder(ctx, n, req, looked)
 	}
 	w, err := p.way(n.TenantID, req)
 	if err != nil {
@@ -65,13 +65,9 @@ func (p *Planner) dryPlan(ctx context.Context, n *peal.Notification, req *api.No
 	}
 	if !w.push {
 		all := []planned{{in: w.in}}
-		return all, p.planPhone(ctx, n, req, w.in, &all[0].Delivery)
+		return all, p.planPhone(ctx, n, req, w.in, looked, &all[0].Delivery)
 	}
-	devices, err := p.Look(ctx, n.TenantID, []*api.NotificationRequest{req})
-	if err != nil {
-		return nil, err
-	}
-	return p.planPush(n, req, w.in, devices[n.UserID])
+	return p.planPush(n, req, w.in, looked.Devices[n.UserID])
 }
 
 // preview asks a client that cannot call what it would send; nil when its provider does not tell.

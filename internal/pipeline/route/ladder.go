@@ -9,6 +9,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 )
 
 // rungs are the requests that one with a ladder is of: one for each rung, as if it were all.
@@ -26,7 +27,7 @@ func rungs(req *api.NotificationRequest) []*api.NotificationRequest {
 }
 
 // planLadder plans the deliveries of all rungs. Which of them go is decided later, by receipts and the time.
-func (p *Planner) planLadder(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices []peal.Device) ([]planned, error) {
+func (p *Planner) planLadder(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, looked *pipeline.Looked) ([]planned, error) {
 	var all []planned
 	pushes := false
 	turn := n.CreatedAt
@@ -41,11 +42,11 @@ func (p *Planner) planLadder(ctx context.Context, n *peal.Notification, req *api
 		}
 		var rung []planned
 		if pushes = pushes || w.push; w.push {
-			rung, err = p.planPush(n, one, w.in, devices)
+			rung, err = p.planPush(n, one, w.in, looked.Devices[n.UserID])
 		} else {
 			rung = []planned{{in: w.in}}
 			one.Recipient.Platform = "" // it chooses among devices
-			err = p.planPhone(ctx, n, one, w.in, &rung[0].Delivery)
+			err = p.planPhone(ctx, n, one, w.in, looked, &rung[0].Delivery)
 		}
 		if err != nil {
 			return nil, onRung(err, i)

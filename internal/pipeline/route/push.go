@@ -10,6 +10,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -39,8 +40,21 @@ func deliveries(all []planned) []peal.Delivery {
 	return out
 }
 
-// Look looks up the devices of all users whom the requests are to reach on them, at once.
-func (p *Planner) Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error) {
+// Look looks up at once what the requests of a call need: the devices of all users whom they are to reach on them, and what
+// the others want.
+func (p *Planner) Look(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (*pipeline.Looked, error) {
+	devices, err := p.lookDevices(ctx, tenantID, reqs)
+	if err != nil {
+		return nil, err
+	}
+	said, err := p.askPeople(ctx, tenantID, reqs)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Looked{Devices: devices, Said: said}, nil
+}
+
+func (p *Planner) lookDevices(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error) {
 	if !slices.ContainsFunc(p.Integrations.OfTenant(tenantID), isPush) {
 		return nil, nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/pipeline/route"
 	"peal/internal/provider"
 )
@@ -214,7 +215,7 @@ func TestAPushSaysTheSameEachTime(t *testing.T) {
 	n := peal.Notification{TenantID: "t", ID: peal.NewID(), UserID: "u", CreatedAt: time.Now()}
 	text := "hi"
 	req := &api.NotificationRequest{Recipient: api.Recipient{UserID: "u"}, Content: api.Content{Text: &text}}
-	of := map[string][]peal.Device{"u": d.all}
+	of := &pipeline.Looked{Devices: map[string][]peal.Device{"u": d.all}}
 	first, err := p.Plan(t.Context(), &n, req, of)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func TestDevicesAreLookedUpTogether(t *testing.T) {
 		reqs = append(reqs, request("x", named("main"), func(r *api.NotificationRequest) { r.Recipient.UserID = "whatsapp" }))
 	}
 	for _, tenant := range []string{"whatsapp", "nobody"} {
-		if found, err := p.Look(t.Context(), tenant, reqs); err != nil || found != nil || d.asked != nil {
+		if found, err := p.Look(t.Context(), tenant, reqs); err != nil || found.Devices != nil || d.asked != nil {
 			t.Errorf("%s: %v, %v, asked for %v", tenant, found, err, d.asked)
 		}
 	}

@@ -44,6 +44,8 @@ type Devices interface {
 type Templates interface {
 	// Check says what is wrong with a message of a template, as far as that is known; paths are relative to the content.
 	Check(in *peal.Integration, t *api.Template) []peal.Field
+	// Category is a template's; empty when it is not known.
+	Category(integrationID, name, language string) string
 }
 
 // Planner plans notifications.
@@ -52,17 +54,18 @@ type Planner struct {
 	Users        Users
 	Devices      Devices
 	Templates    Templates // nil: no template is known
+	People       People    // nil: nobody has opted out
 }
 
 // ReasonNoPhone is why a delivery is skipped: the user has no phone number that Peal knows of.
 const ReasonNoPhone = "no_phone"
 
 // Plan gives the deliveries that a notification becomes. A recipient that cannot be reached is a delivery that is
-// skipped, with the reason; a request that can never work is a *peal.Error that names the field. The devices are those
-// that Look has found.
-func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, devices map[string][]peal.Device) ([]peal.Delivery, error) {
+// skipped, with the reason; a request that can never work is a *peal.Error that names the field. It is given what Look has
+// found.
+func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, looked *pipeline.Looked) ([]peal.Delivery, error) {
 	if req.Ladder != nil {
-		planned, err := p.planLadder(ctx, n, req, devices[n.UserID])
+		planned, err := p.planLadder(ctx, n, req, looked)
 		return deliveries(planned), err
 	}
 	w, err := p.way(n.TenantID, req)
@@ -70,18 +73,18 @@ func (p *Planner) Plan(ctx context.Context, n *peal.Notification, req *api.Notif
 		return nil, err
 	}
 	if w.push {
-		planned, err := p.planPush(n, req, w.in, devices[n.UserID])
+		planned, err := p.planPush(n, req, w.in, looked.Devices[n.UserID])
 		return deliveries(planned), err
 	}
 	all := make([]peal.Delivery, 1)
-	if err := p.planPhone(ctx, n, req, w.in, &all[0]); err != nil {
+	if err := p.planPhone(ctx, n, req, w.in, looked, &all[0]); err != nil {
 		return nil, err
 	}
 	return all, nil
 }
 
 // planPhone plans what goes to a phone number.
-func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration, d *peal.Delivery) error {
+func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.NotificationRequest, in *peal.Integration, looked *pipeline.Looked, d *peal.Delivery) error {
 	if req.Recipient.Platform != "" {
 		return bad("recipient.platform", "unsupported", "only pushes go to devices; leave it out, or give channel push")
 	}
@@ -92,7 +95,8 @@ func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.
 	if err := p.checkContent(in, &req.Content); err != nil {
 		return err
 	}
-	said := pipeline.Said{Content: req.Content, Category: req.Category}
+	said := pipeline.Said{Content: req.Content}
+	said.Category, said.FallbackCategory = p.categories(in, req)
 	payload, err := said.Payload()
 	if err != nil {
 		return err
@@ -110,6 +114,9 @@ func (p *Planner) planPhone(ctx context.Context, n *peal.Notification, req *api.
 	}
 	if d.Recipient == "" {
 		skip(d, ReasonNoPhone, "no phone number is known of the user; give one with PUT /v1/users/{id}")
+	}
+	if err := p.unwanted(ctx, in, d, said.Category, looked); err != nil {
+		return err
 	}
 	d.ID, err = peal.DeliveryID(n.ID, in.ID, d.Recipient)
 	return err
@@ -201,10 +208,20 @@ func (p *Planner) checkContent(in *peal.Integration, c *api.Content) error {
 	if !ok {
 		return bad("integration", "not_found", "its provider is not part of this binary")
 	}
-	if err := refused(kind.CheckContent(c)); err != nil || c.Template == nil || p.Templates == nil {
+	if err := refused(kind.CheckContent(c)); err != nil || p.Templates == nil {
 		return err
 	}
-	return refused(p.Templates.Check(in, c.Template))
+	var fields []peal.Field
+	if c.Template != nil {
+		fields = p.Templates.Check(in, c.Template)
+	}
+	if c.FallbackTemplate != nil {
+		for _, f := range p.Templates.Check(in, c.FallbackTemplate) {
+			f.Path = "fallback_" + f.Path
+			fields = append(fields, f)
+		}
+	}
+	return refused(fields)
 }
 
 // refused is the error of a content that a provider cannot take; nil when nothing is wrong with it.

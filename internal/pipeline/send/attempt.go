@@ -34,21 +34,30 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 		}
 	}()
 	m := provider.Message{DeliveryID: d.ID, To: d.Recipient, Priority: d.Priority, From: d.From(), ExpiresAt: d.ExpiresAt}
-	if err := json.Unmarshal(d.Payload, &m.Content); err != nil {
+	var said pipeline.Said
+	if err := json.Unmarshal(d.Payload, &said); err != nil {
 		return s.decide(d, peal.Outcome{Class: peal.ClassPermanent, Code: "bad_payload", Reason: "its content cannot be read"}, at)
 	}
+	m.Content = said.Content
 	s.calls <- struct{}{}
 	defer func() { <-s.calls }()
 	w.place += s.cfg.Now().Sub(at)
 	if !s.mayCall(d) {
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 	}
-	if s.push {
+	if s.push || s.people {
 		if err := s.lookAgain(d, look); err != nil {
 			a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 			a.Due = a.At.Add(mendWait)
 			return a
 		}
+	}
+	if s.people {
+		if a, ended := s.address(d, &said, &m, look, at); ended {
+			return a
+		}
+	}
+	if s.push {
 		m.Device = look.device
 		if code, why := s.skips(d, look.device); code != "" {
 			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
@@ -78,8 +87,12 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 	}
 	s.learn(look.device, &o)
 	s.answered(m.Content.Template, look, &o)
+	again := s.people && s.heardOf(d, &said, &m, &o)
 	a = s.decide(d, o, at)
 	a.Waited, a.WaitedFor = waited, why
+	if again {
+		a.Next, a.Due = peal.Queued, a.At
+	}
 	return a
 }
 

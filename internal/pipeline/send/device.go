@@ -25,6 +25,7 @@ type looked struct {
 	device *peal.Device // nil: there is none
 	at     time.Time
 	err    error // it could not be found out
+	person person
 
 	template *api.Template // that the delivery waits for
 }
@@ -32,6 +33,9 @@ type looked struct {
 // look looks up together where deliveries are to go, right before the calls: their rows hold no address, and an app may
 // have stated another one since they were accepted.
 func (s *shift) look(ds []peal.Delivery) func(d *peal.Delivery) looked {
+	if s.people && len(ds) > 0 {
+		return s.lookPeople(ds)
+	}
 	if !s.push || len(ds) == 0 {
 		return func(*peal.Delivery) looked { return looked{} }
 	}

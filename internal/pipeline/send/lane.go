@@ -237,7 +237,7 @@ func (l *lane) serve(ctx context.Context, in *peal.Integration, client provider.
 		free: make(chan struct{}, 2*in.Concurrency), calls: make(chan struct{}, in.Concurrency),
 		claims: make(chan struct{}, maxClaims),
 		intent: !kind.Defaults().MayDouble || in.OnUnknown != peal.Resend, checks: provider.ChecksOf(in, kind.Defaults()), finds: kind.Defaults().Finds,
-		push: in.Channel == peal.ChannelPush && l.cfg.Devices != nil,
+		push: in.Channel == peal.ChannelPush && l.cfg.Devices != nil, people: in.Channel == peal.ChannelWhatsApp && l.cfg.People != nil,
 	}
 	s.well.writing = make(chan struct{}, 1)
 	s.groups, _ = client.(provider.Grouper)

@@ -29,6 +29,7 @@ type shift struct {
 	checks     []time.Duration
 	finds      []time.Duration
 	push       bool // its messages go to devices
+	people     bool // they go to people who may not want them
 	well       wellness
 	groups     provider.Grouper // nil: the provider slows down all, or a recipient
 	budgeter   provider.Budgeter

@@ -62,6 +62,7 @@ type Config struct {
 	Integrations Integrations
 	Records      Records
 	Devices      Devices   // nil: there are no integrations of the channel push
+	People       People    // nil: nobody has opted out, and no window is closed
 	Templates    Templates // nil: no template is known
 	Queues       Queues
 	Env          provider.Env

@@ -39,6 +39,7 @@ type Folder struct {
 	Integrations Integrations
 	Records      Records
 	People       People // nil: what people write is not kept
+	Jobs         Jobs   // nil: nothing is queued again
 	Callbacks    Callbacks
 	Held         Held // nil: nothing is held
 	Sealer       Sealer
@@ -46,6 +47,7 @@ type Folder struct {
 	Log          *slog.Logger
 	Now          func() time.Time
 	Templates    Templates // nil: no template is known
+	Numbers      Numbers   // nil: nothing is kept of them
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
 
@@ -58,8 +60,10 @@ type opened struct {
 	callback pipeline.Callback
 	evidence []peal.Evidence
 	heard    []peal.Heard
+	again    bool // some of it came too early, and is to come again
 	sessions []session
 	news     []news
+	numbers  []numberNews
 	err      error // why it could not be understood
 }
 
@@ -122,12 +126,19 @@ func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 	all := make([]opened, len(batch))
 	var evidence []peal.Evidence
 	var heard []peal.Heard
+	var failed error
 	for i, m := range batch {
 		all[i] = f.open(m)
+		if err := f.fallBack(&all[i]); err != nil {
+			failed = err
+		}
 		evidence = append(evidence, all[i].evidence...)
 		heard = append(heard, all[i].heard...)
 	}
-	if err := f.keep(evidence, heard); err != nil {
+	if failed == nil {
+		failed = f.keep(evidence, heard)
+	}
+	if err := failed; err != nil {
 		f.Log.Warn("webhooks not folded together; going one by one", "webhooks", len(batch), "error", err)
 		for i := range all {
 			f.foldOne(ctx, &all[i])
@@ -141,7 +152,10 @@ func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
 
 func (f *Folder) foldOne(ctx context.Context, o *opened) {
 	for try := 1; ctx.Err() == nil; {
-		err := f.keep(o.evidence, o.heard)
+		err := f.fallBack(o)
+		if err == nil {
+			err = f.keep(o.evidence, o.heard)
+		}
 		if err == nil {
 			f.finish(ctx, o)
 			return
@@ -224,7 +238,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		return o
 	}
 	if o.err = f.guard("parsing", func() error { return f.parse(in, &o) }); o.err != nil {
-		o.evidence, o.heard, o.sessions, o.news = nil, nil, nil, nil // half of it is none of it
+		o.evidence, o.heard, o.sessions, o.news, o.numbers = nil, nil, nil, nil, nil // half of it is none of it
 	}
 	return o
 }
@@ -247,6 +261,9 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 		if h := fact.Session; h != nil {
 			o.sessions = append(o.sessions, session{in, h.OK, h.State})
 		}
+		if n := fact.Number; n != nil {
+			o.numbers = append(o.numbers, numberNews{in, n})
+		}
 		if t := fact.Template; t != nil {
 			o.news = append(o.news, news{in, t})
 		}
@@ -265,7 +282,7 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			o.err = err
 		}
 	}
-	if !f.heard(ctx, o) {
+	if !f.heard(ctx, o) || !f.numbered(ctx, o) {
 		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
 		return
 	}
@@ -284,6 +301,10 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			f.giveBack(o.message)
 			return
 		}
+	}
+	if o.again && o.err == nil {
+		time.AfterFunc(afterError, func() { f.giveBack(o.message) })
+		return
 	}
 	if err := o.message.Ack(); err != nil {
 		f.Log.Debug("webhook not acknowledged; it comes again and changes nothing", "error", err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 	"peal/internal/provider"
 )
 
@@ -12,6 +13,35 @@ import (
 type People interface {
 	Hear(ctx context.Context, heard []peal.Heard) (peal.News, error)
 	Listen(ctx context.Context, integrationID string, since time.Time) error
+	FallBack(ctx context.Context, evidence []peal.Evidence) (pipeline.FellBack, error)
+}
+
+// fallBack takes what was refused outside of the 24-hour window, and has a fallback, out of a webhook's evidence: that goes
+// in its place.
+func (f *Folder) fallBack(o *opened) error {
+	var shut []peal.Evidence
+	rest := make([]peal.Evidence, 0, len(o.evidence))
+	for i := range o.evidence {
+		if e := &o.evidence[i]; e.WindowClosed && e.Status == peal.Failed {
+			shut = append(shut, *e)
+		} else {
+			rest = append(rest, *e)
+		}
+	}
+	if len(shut) == 0 || f.People == nil || f.Jobs == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
+	defer cancel()
+	return f.guard("falling back", func() error {
+		fell, err := f.People.FallBack(ctx, shut)
+		if err != nil {
+			return err
+		}
+		f.Jobs.Publish(fell.Jobs)
+		o.evidence, o.again = append(rest, fell.Rest...), fell.Wait
+		return nil
+	})
 }
 
 // said completes what a webhook tells of people; false when it tells nothing.

@@ -170,6 +170,9 @@ func (p *parser) template(field, event string, n *templateNews, at time.Time) {
 			s.Reason = r
 		}
 	}
+	if s.Name == "" || s.Language == "" {
+		s = &peal.TemplateState{} // of some template
+	}
 	p.facts = append(p.facts, provider.Fact{Template: s})
 }
 

@@ -93,6 +93,7 @@ func (c *client) judgeError(r *reply, e *graphError) peal.Outcome {
 	out := peal.Outcome{
 		Class: m.class, Code: codeText(e.Code.value), Reason: c.scrub.Clean(e.words()), Pause: m.pause, Quiet: m.quiet, Growth: m.grow, MaxTries: m.tries, Ease: m.ease,
 	}
+	out.WindowClosed, out.OptedOut = m.closed, m.stopped
 	out.Template = templateWord(e.Code.value, out.Reason)
 	if m.class == peal.ClassTemporary || m.class == peal.ClassThrottled {
 		out.RetryAfter = cmp.Or(wire.RetryAfter(r.header, time.Now()), usageWait(r.header), m.wait)

@@ -16,6 +16,9 @@ type meaning struct {
 	grow  peal.Growth   // of the waits that follow one another, where neither says
 	tries int           // at most; 0: as many as the integration has
 	ease  time.Duration // for which half the pace will do
+
+	closed  bool // the 24-hour window is
+	stopped bool // the recipient wants no marketing
 }
 
 // Meta asks for some minutes in these cases.
@@ -81,8 +84,12 @@ func meaningOf(code, subcode int) (m meaning, known bool) {
 	case 131008, 131009, 131021, 131051, 131062: // the request
 		return permanent, true
 	case 470, 131047: // the 24-hour window is closed
+		permanent.closed = true
 		return permanent, true
-	case 131026, 130472, 131049, 131050: // this user is not to be had, or not now
+	case 131050: // this user has stopped marketing messages
+		permanent.stopped = true
+		return permanent, true
+	case 131026, 130472, 131049: // this user is not to be had, or not now
 		return permanent, true
 	case 130497: // the account may not write to this country. It may to others, so it is not paused
 		return permanent, true

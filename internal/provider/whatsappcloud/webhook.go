@@ -87,6 +87,7 @@ type value struct {
 	Event string `json:"event"` // of what changed its state
 
 	templateNews
+	numberNews
 }
 
 // banState is a word, or a list that begins with one.
@@ -115,8 +116,8 @@ type status struct {
 	Errors   []graphError `json:"errors"`
 }
 
-// ParseWebhook reads a webhook: entries of changes, of statuses, inbound messages and preferences, in any number. Templates'
-// and numbers' news, and what comes new are no facts.
+// ParseWebhook reads a webhook: entries of changes, of statuses, inbound messages, preferences, templates and numbers, in any
+// number. What comes new is no fact.
 func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 	var h hook
 	if !decode(body, &h) {
@@ -139,10 +140,15 @@ func (Kind) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, error) {
 					p.preference(&c.Value.Preferences[k])
 				}
 			case "account_update":
-				p.ban(string(c.Value.Ban.State))
+				if p.ban(string(c.Value.Ban.State)) {
+					continue
+				}
+				p.number(c.Field, c.Value.Event, &c.Value.numberNews, unix(h.Entry[i].At))
 			case "message_template_status_update", "message_template_quality_update", "template_category_update",
 				"message_template_components_update":
 				p.template(c.Field, c.Value.Event, &c.Value.templateNews, unix(h.Entry[i].At))
+			case "phone_number_quality_update", "account_alerts", "business_capability_update":
+				p.number(c.Field, c.Value.Event, &c.Value.numberNews, unix(h.Entry[i].At))
 			}
 			if len(p.facts) > maxFacts {
 				return nil, errTooMany
@@ -203,6 +209,7 @@ func (p *parser) failed(e *peal.Evidence, all []graphError) {
 		p.facts = append(p.facts, provider.Fact{Template: &peal.TemplateState{}})
 	}
 	m := first.meaning(http.StatusBadRequest)
+	e.WindowClosed = m.closed
 	if m.class != peal.ClassPermanent && e.MessageID != "" {
 		e.DeliveryID = ""
 	}
@@ -212,14 +219,17 @@ func (p *parser) failed(e *peal.Evidence, all []graphError) {
 	}
 }
 
-// ban adds what Meta says of the account: it was disabled, or may go on.
-func (p *parser) ban(state string) {
+// ban adds what Meta says of the account: it was disabled, or may go on. It is false when it says neither.
+func (p *parser) ban(state string) bool {
 	switch state {
 	case "DISABLE":
 		p.facts = append(p.facts, provider.Fact{Session: &provider.Health{State: "disabled", Reason: "Meta has disabled the account"}})
 	case "REINSTATE":
 		p.facts = append(p.facts, provider.Fact{Session: &provider.Health{OK: true, State: "reinstated"}})
+	default:
+		return false
 	}
+	return true
 }
 
 // isDeliveryID tells what can be an id of ours: others may send over the number, too, and have their own.

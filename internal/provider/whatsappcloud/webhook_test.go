@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,7 @@ func webhooks() map[string]webhook {
 		return peal.Evidence{MessageID: "w", Status: peal.Failed, Code: code, Reason: "D"}
 	}
 	ours := func(code string) peal.Evidence { e := no(code); e.DeliveryID = deliveryID; return e }
+	shut := func(e peal.Evidence) peal.Evidence { e.WindowClosed = true; return e }
 	session := func(h provider.Health) provider.Fact { return provider.Fact{Session: &h} }
 	return map[string]webhook{
 		"as documented": {statuses(`{"id":"w","status":"delivered","timestamp":"1750857384","recipient_id":"16505551234","biz_opaque_callback_data":"` + deliveryID + `"}`),
@@ -72,7 +74,7 @@ func webhooks() map[string]webhook {
 			seen(peal.Evidence{MessageID: "a", Status: peal.Sent}, peal.Evidence{MessageID: "b", Status: peal.Sent}, peal.Evidence{MessageID: "c", Status: peal.Sent}, peal.Evidence{MessageID: "d", Status: peal.Sent})},
 
 		"failed for good":           {statuses(failed("131026")), seen(ours("131026"))},
-		"failed, code as text":      {statuses(failed(`"131047"`)), seen(ours("131047"))},
+		"failed, code as text":      {statuses(failed(`"131047"`)), seen(shut(ours("131047")))},
 		"failed with what we retry": {statuses(failed("131016")), seen(no("131016"))},
 		"failed for the pair limit": {statuses(failed("131056")), seen(no("131056"))},
 		"failed for the account":    {statuses(failed("131042") + "," + failed("131042")), []provider.Fact{session(provider.Health{State: "failing with code 131042", Reason: "D"}), seen(no("131042"))[0], seen(no("131042"))[0]}},
@@ -81,9 +83,9 @@ func webhooks() map[string]webhook {
 
 		"disabled":   {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"DISABLE"}}`), []provider.Fact{session(provider.Health{State: "disabled", Reason: "Meta has disabled the account"})}},
 		"reinstated": {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}`), []provider.Fact{session(provider.Health{OK: true, State: "reinstated"})}},
-		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), nil},
+		"scheduled":  {change("account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["SCHEDULE_FOR_DISABLE"]}}`), []provider.Fact{{Number: &peal.NumberState{Alert: "DISABLED_UPDATE"}}}},
 
-		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), nil},
+		"template":      {change("message_template_status_update", `{"event":"APPROVED","statuses":[{"id":"w","status":"sent"}]}`), []provider.Fact{{Template: &peal.TemplateState{}}}},
 		"unknown field": {change("flows", `[]`), nil},
 		"odd shapes":    {`{"entry":[7,{"changes":{}},{"changes":[null,{"field":1,"value":"x"},{"field":"messages","value":[]},{"field":"messages","value":{"statuses":{}}}]}]}`, nil},
 		"empty":         {`{}`, nil},
@@ -272,10 +274,13 @@ func checkFact(t *testing.T, f provider.Fact) {
 		checkHeard(t, f)
 		return
 	}
-	if (f.Evidence == nil) == (f.Session == nil) {
+	if sorts := []bool{f.Evidence != nil, f.Session != nil, f.Template != nil, f.Number != nil}; len(slices.DeleteFunc(sorts, func(b bool) bool { return !b })) != 1 {
 		t.Fatal("a fact is of one sort")
 	}
-	if f.Session != nil {
+	if n := f.Number; n != nil && (n.Limit < peal.NoLimit || n.Throughput < 0 || len(n.Alert) > 1200 || len(n.Tier) > 40) {
+		t.Fatalf("%+v", n)
+	}
+	if f.Evidence == nil {
 		return
 	}
 	e := f.Evidence

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"peal/internal/peal"
@@ -31,6 +32,7 @@ func numberNews(b *bundle) {
 	if _, ok, err := b.Number(b.Context(), in.ID); ok || err != nil {
 		b.Fatalf("of a number that nobody spoke of: %v, %v", ok, err)
 	}
+	b.ok(b.EnableNotices(b.Context(), in.TenantID))
 	at := b.clock.now()
 	put := func(news peal.NumberState) (before, after peal.NumberState) {
 		b.Helper()
@@ -52,6 +54,13 @@ func numberNews(b *bundle) {
 	b.ok(err)
 	if b.same("read", got, want); !ok {
 		b.Error("it is not there")
+	}
+	_, after = put(peal.NumberState{Used: 5, UsedAt: at, AskedAt: at, At: want.At})
+	want.Used, want.UsedAt, want.AskedAt = 5, at, at
+	b.same("counted", after, want)
+	told, _ := b.told(in.TenantID, []string{peal.NoticeNumberUpdated})
+	if len(told) != 1 || told[0].Subject != in.ID || !strings.Contains(string(told[0].Data), `"quality":"red"`) {
+		b.Errorf("it is told: %+v", told)
 	}
 }
 

@@ -127,6 +127,7 @@ type Store interface {
 	Auditor
 	Expander
 	Endpoints
+	Catalogues
 	Teller
 	Numbers
 	OnDue(f func([]pipeline.Job))
@@ -155,8 +156,8 @@ func Run(t *testing.T, open Open) {
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"contacts", contactCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
-		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()}, {"endpoints", endpointCases()},
-		{"explain", explainCases()},
+		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
+		{"explain", explainCases()}, {"templates", templateCases()}, {"endpoints", endpointCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

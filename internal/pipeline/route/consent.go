@@ -1,0 +1,80 @@
+package route
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"peal/api"
+	"peal/internal/peal"
+	"peal/internal/pipeline"
+)
+
+// People say what they want to be told.
+type People interface {
+	// Consents gives what those people said of a channel, by the identity that was asked for.
+	Consents(ctx context.Context, tenantID, channel string, ids []string) (map[string][]peal.Consent, error)
+}
+
+// askPeople looks up together what the recipients of requests want. Those that are named as users are looked up one by one,
+// when their number is known.
+func (p *Planner) askPeople(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Consent, error) {
+	if p.People == nil {
+		return nil, nil
+	}
+	var ids []string
+	for _, req := range reqs {
+		if id := req.Recipient.Phone + req.Recipient.WhatsAppUserID; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	said, err := p.People.Consents(ctx, tenantID, peal.ChannelWhatsApp, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find out what people want: %w", err)
+	}
+	all := make(map[string][]peal.Consent, len(ids))
+	for _, id := range ids { // also of those who said nothing: they are not asked again
+		all[id] = said[id]
+	}
+	return all, nil
+}
+
+// unwanted skips a delivery that its recipient does not want.
+func (p *Planner) unwanted(ctx context.Context, in *peal.Integration, d *peal.Delivery, category string, looked *pipeline.Looked) error {
+	if p.People == nil || d.Status != peal.Queued {
+		return nil
+	}
+	words, asked := looked.Said[d.Recipient]
+	if !asked {
+		said, err := p.People.Consents(ctx, d.TenantID, in.Channel, []string{d.Recipient})
+		if err != nil {
+			return fmt.Errorf("find out what people want: %w", err)
+		}
+		words = said[d.Recipient]
+	}
+	if code, reason := in.Unwanted(words, category); code != "" {
+		skip(d, code, reason)
+	}
+	return nil
+}
+
+// categories are those of a content and of its fallback: as the request says, or as the account's catalogue says of their
+// templates.
+func (p *Planner) categories(in *peal.Integration, req *api.NotificationRequest) (category, fallback string) {
+	of := func(t *api.Template) string {
+		if req.Category != "" || t == nil || p.Templates == nil {
+			return req.Category
+		}
+		if c := strings.ToLower(p.Templates.Category(in.ID, t.Name, t.Language)); slices.Contains(peal.Categories(), c) {
+			return c
+		}
+		return ""
+	}
+	return of(req.Content.Template), of(req.Content.FallbackTemplate)
+}
