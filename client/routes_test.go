@@ -79,6 +79,28 @@ func TestRoutes(t *testing.T) {
 		}},
 		{"POST /v1/integrations/wa/pause", "", func(ctx context.Context, c *Client) error { return second(c.PauseIntegration(ctx, "wa")) }},
 		{"POST /v1/integrations/wa/resume", "", func(ctx context.Context, c *Client) error { return second(c.ResumeIntegration(ctx, "wa")) }},
+		{"POST /v1/endpoints", `{"name":"shop","url":"https://shop.example/peal","types":["delivery.*"]}`, func(ctx context.Context, c *Client) error {
+			return second(c.CreateEndpoint(ctx, api.EndpointRequest{Name: "shop", URL: "https://shop.example/peal", Types: []string{"delivery.*"}}))
+		}},
+		{"GET /v1/endpoints", "", func(ctx context.Context, c *Client) error { return second(c.Endpoints(ctx)) }},
+		{"GET /v1/endpoints/shop", "", func(ctx context.Context, c *Client) error { return second(c.Endpoint(ctx, "shop")) }},
+		{"PATCH /v1/endpoints/shop", `{"disabled":true}`, func(ctx context.Context, c *Client) error {
+			return second(c.UpdateEndpoint(ctx, "shop", api.EndpointPatch{Disabled: &yes}))
+		}},
+		{"DELETE /v1/endpoints/shop", "", func(ctx context.Context, c *Client) error { return c.DeleteEndpoint(ctx, "shop") }},
+		{"POST /v1/endpoints/shop/rotate", `{}`, func(ctx context.Context, c *Client) error {
+			return second(c.RotateEndpoint(ctx, "shop", api.RotateRequest{}))
+		}},
+		{"POST /v1/endpoints/shop/enable", `{"from":"now"}`, func(ctx context.Context, c *Client) error {
+			return second(c.EnableEndpoint(ctx, "shop", api.EnableRequest{From: "now"}))
+		}},
+		{"POST /v1/endpoints/shop/test", "", func(ctx context.Context, c *Client) error { return second(c.TestEndpoint(ctx, "shop")) }},
+		{"POST /v1/endpoints/shop/replay", `{"failed":true}`, func(ctx context.Context, c *Client) error {
+			return second(c.ReplayEndpoint(ctx, "shop", api.EndpointReplayRequest{Failed: true}))
+		}},
+		{"GET /v1/endpoints/shop/attempts?cursor=c&event_id=evt_1&failed=true&limit=3", "", func(ctx context.Context, c *Client) error {
+			return second(c.EndpointAttempts(ctx, "shop", AttemptQuery{EventID: "evt_1", Failed: true, Limit: 3, Cursor: "c"}))
+		}},
 		{"GET /v1/integrations/wa/templates?cursor=a%2Fen&limit=5&name=a&status=paused", "", func(ctx context.Context, c *Client) error {
 			return second(c.Templates(ctx, "wa", TemplateQuery{Name: "a", Status: "paused", Limit: 5, Cursor: "a/en"}))
 		}},

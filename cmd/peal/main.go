@@ -37,6 +37,7 @@ type cli struct {
 	UserKey     UserKeyCmd     `cmd:"" group:"client" help:"Keep the keys that sign user tokens, by which apps speak for their users."`
 	UserToken   UserTokenCmd   `cmd:"" group:"client" help:"Sign a user token, to try things out."`
 	Integration IntegrationCmd `cmd:"" group:"client" help:"Keep the accounts at providers."`
+	Endpoint    EndpointCmd    `cmd:"" group:"client" help:"Keep endpoints: URLs of yours that are told what happens (outbound webhooks)."`
 	Template    TemplateCmd    `cmd:"" group:"client" help:"Look at the templates of a WhatsApp account."`
 	Media       MediaCmd       `cmd:"" group:"client" help:"Upload files to providers, to send them by their ids."`
 	Key         KeyCmd         `cmd:"" group:"client" help:"Keep API keys."`

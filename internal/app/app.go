@@ -247,7 +247,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	}
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
 	a.outbound = outbound.New(outbound.Config{
-		Own: a.call, Records: a.store, Events: a.store, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
+		Own: a.call, Records: a.store, Events: a.store, Watch: a.bell.Watch, Poll: pollEvents, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
 	})
 	a.told = &outbound.Retainer{Records: a.store, Log: a.log, Now: a.clock.Now}
 	planner := &route.Planner{Integrations: a.directory, Users: a.store, Devices: a.store, Templates: a.catalogue, People: a.store}
@@ -283,6 +283,9 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,
 	})
 }
+
+// pollEvents is how often an endpoint looks whether its tenant's log has grown, should a ring of the bell be lost.
+const pollEvents = 5 * time.Second
 
 // endpoints are the tenants' own, as the API keeps them.
 func (a *App) endpoints(v *vault.Vault) *outbound.Service {
@@ -348,6 +351,9 @@ func (a *App) Close() error {
 	}
 	if a.transport != nil {
 		a.transport.CloseIdleConnections()
+	}
+	if a.outbound != nil {
+		a.outbound.Close()
 	}
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close())

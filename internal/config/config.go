@@ -52,7 +52,7 @@ type Config struct {
 	NatsReplicas  int    `name:"nats-replicas" env:"PEAL_NATS_REPLICAS" placeholder:"COUNT" help:"How many servers of the NATS cluster keep each stream. Default: 3; the embedded broker has 1."`
 
 	MetricsOpen          bool     `name:"metrics-open" env:"PEAL_METRICS_OPEN" help:"Answer /metrics without the operator key."`
-	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR" help:"Private networks that calls to providers may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
+	AllowPrivateNetworks []string `name:"allow-private-networks" env:"PEAL_ALLOW_PRIVATE_NETWORKS" placeholder:"CIDR" help:"Private networks that calls to providers and to tenants' endpoints may reach, such as 10.1.0.0/16 or 127.0.0.1/32. All others are refused."`
 
 	LogLevel  string `name:"log-level" env:"PEAL_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error."`
 	LogFormat string `name:"log-format" env:"PEAL_LOG_FORMAT" default:"json" placeholder:"FORMAT" help:"How to log: json or text."`

@@ -65,8 +65,8 @@ type target struct {
 }
 
 // call tells an endpoint an event once. It follows no redirect: one is a failure.
-func (c *caller) call(ctx context.Context, to *target, n *peal.Notice) result {
-	r := result{at: c.now()}
+func (c *caller) call(ctx context.Context, to *target, n *peal.Notice) (r result) {
+	r.at = c.now()
 	started := time.Now()
 	defer func() { r.took = time.Since(started) }()
 	payload, err := body(n)
@@ -126,7 +126,7 @@ func whatFailed(err error) (code, reason string) {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
-	if verify || unknown || record || alert {
+	if verify || unknown || record || alert || errors.Is(err, http.ErrSchemeMismatch) {
 		return "tls", "no secure connection: the certificate is not good, or the host does not speak TLS"
 	}
 	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() || errors.Is(err, context.DeadlineExceeded) {

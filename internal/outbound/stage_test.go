@@ -85,7 +85,6 @@ func TestLadder(t *testing.T) {
 	t.Parallel()
 	b := setup(t, fast)
 	e, _ := b.endpoint("acme", "shop")
-	b.tell("acme", "poor")
 	first := ""
 	b.respond(func(c *call) (*http.Response, error) {
 		if first == "" {
@@ -96,6 +95,7 @@ func TestLadder(t *testing.T) {
 		}
 		return status(200)(c)
 	})
+	b.tell("acme", "poor")
 	b.reached(1)
 	b.tell("acme", "poor")
 	start := b.clock()

@@ -126,6 +126,7 @@ type Store interface {
 	Leases
 	Auditor
 	Expander
+	Endpoints
 	Catalogues
 	Teller
 	Numbers
@@ -156,7 +157,7 @@ func Run(t *testing.T, open Open) {
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
-		{"explain", explainCases()}, {"templates", templateCases()},
+		{"explain", explainCases()}, {"templates", templateCases()}, {"endpoints", endpointCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
