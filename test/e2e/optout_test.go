@@ -74,6 +74,13 @@ func TestStop(t *testing.T) {
 			t.Errorf("%q: %+v, %v", category, sent, err)
 		}
 	}
+	next := phone() // they take another number, and what they said goes with them
+	if err := c.PlaySystem("", to, "user_changed_number", next); err != nil {
+		t.Fatal(err)
+	}
+	w.wants(t, next, "marketing", "out")
+	w.wants(t, to, "marketing", "")
+	to = next
 	o := w.newTenant(t, "beta")
 	if said, err := o.peal.Consents(t.Context(), to); err != nil || len(said.Consents) != 0 {
 		t.Errorf("another tenant sees %+v, %v", said, err)
