@@ -141,6 +141,8 @@ func (t *teller) told(e *peal.Event) {
 	case peal.EventExpired:
 		decision, stage, rule = "expired", stageSend, t.book.rule("expires_at")
 		in = facts{"expires_at": t.d.ExpiresAt}
+	case peal.EventFellBack:
+		decision, rule = "queued again, with its fallback template", t.book.rule("fell_back")
 	case peal.EventRedriven:
 		decision, stage, rule = "queued again", stagePerson, t.book.rule("redrive")
 	case peal.EventDiscarded:
