@@ -21,6 +21,8 @@ const (
 	docsFlow    = "docs/flow.md"
 	docsLadders = "docs/ladders.md"
 	docsPushes  = "docs/api.md#pushes"
+
+	docsTemplates = "docs/providers/whatsapp_cloud.md#templates"
 )
 
 // Rules lists all rules that have a name here, in the order of a notification's life. A code that is not among them is
@@ -43,7 +45,7 @@ func Rules() []Rule {
 		{"device_changed", "the device has registered another way since, which the integration does not reach", docsPushes},
 		{"opted_out", "the contact does not want messages of this kind", docsAPI},
 		{"window_closed", "free text may only go within 24 hours of the contact's last message", docsAPI},
-		{"template_paused", "the provider has paused the template, or refuses it", docsAPI},
+		{"template", "the provider does not let the template be sent now: what is of it waits, the others go on", docsTemplates},
 		{"ladder", "the notification names what to try one after the other, until a receipt comes", docsLadders},
 		{"ladder_satisfied", "a receipt on another rung of the ladder made it needless", docsLadders},
 		{"ladder_due", "no such receipt came on a rung before until its turn", docsLadders},
