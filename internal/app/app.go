@@ -221,7 +221,8 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.service.CallWith(a.env())
 	templates := catalogue.Config{
-		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Log: a.log, Now: a.clock.Now,
+		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Notices: a.store,
+		Log: a.log, Now: a.clock.Now,
 	}
 	if a.has(peal.RoleSend) {
 		templates.Jobs = a.stream
