@@ -74,6 +74,7 @@ func TestRoutes(t *testing.T) {
 		{"POST /v1/integrations/wa/media?filename=a.png&fresh=true", "abc", func(ctx context.Context, c *Client) error {
 			return second(c.UploadMedia(ctx, "wa", Upload{Type: "image/png", Name: "a.png", Data: strings.NewReader("abc"), Fresh: true}))
 		}},
+		{"POST /v1/inbound/i1/read", `{"typing":true}`, func(ctx context.Context, c *Client) error { return c.ReadInbound(ctx, "i1", true) }},
 		{"POST /v1/integrations/wa/read", `{"message_id":"wamid.1","typing":true}`, func(ctx context.Context, c *Client) error {
 			return c.MarkRead(ctx, "wa", api.ReadRequest{MessageID: "wamid.1", Typing: true})
 		}},

@@ -123,6 +123,9 @@ func (v *victim) attacks() map[string][]attack {
 			{path: "/v1/events?after=0&integration=" + v.integration.ID, status: found},
 		},
 		"get-delivery":     {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
+		"upload-media":     {lost(in+v.integration.ID+"/media", "x")},
+		"mark-read":        {lost(in+v.integration.ID+"/read", `{"message_id":"wamid.x"}`)},
+		"read-inbound":     {lost("/v1/inbound/"+nobody+"/read", `{}`)},
 		"explain-delivery": {lost(d + v.delivered + "/explain"), lost(d + v.queuedDelivery + "/explain"), lost(d + v.dead + "/explain")},
 		"resolve-delivery": {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
 		"resolve-deliveries": {

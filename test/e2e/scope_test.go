@@ -28,6 +28,7 @@ func needs() map[string]need {
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 
 		"list-inbound": {api.ScopeRead, ""}, "get-inbound": {api.ScopeRead, ""}, "get-inbound-media": {api.ScopeRead, ""},
+		"upload-media": {api.ScopeSend, "x"}, "mark-read": {api.ScopeSend, `{"message_id":"wamid.x"}`}, "read-inbound": {api.ScopeSend, `{}`},
 		"get-contact": {api.ScopeRead, ""}, "get-consents": {api.ScopeRead, ""}, "list-opt-outs": {api.ScopeRead, ""},
 		"put-consents":    {api.ScopeSend, `{"consents":[{"state":"in"}]}`},
 		"import-opt-outs": {api.ScopeSend, `{"opt_outs":[{"contact":"+919812345678"}]}`},
