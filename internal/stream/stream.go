@@ -106,6 +106,7 @@ func (s *Stream) Close() {
 			if err := s.conn.FlushTimeout(s.timeout); err != nil {
 				s.log.Debug("broker did not confirm the last words", "error", err)
 			}
+			s.rememberLast()
 		}
 		s.conn.Close()
 	}
