@@ -29,7 +29,7 @@ type Replay struct {
 	IntegrationID string
 	Since, Until  time.Time // of their coming; zero: without a bound
 	IDs           []string  // these alone; empty: all
-	Unreadable    bool      // only those that could not be understood
+	Broken        bool      // only those that could not be understood
 	DryRun        bool      // nothing is changed
 	CreatedAt     time.Time
 	EndedAt       time.Time // zero while it goes on
@@ -47,6 +47,12 @@ type ReplayCounts struct {
 	Changed    int64 // deliveries' rows that were moved or told something new
 	Mended     int64 // webhooks that could not be understood, and now were
 	Unreadable int64 // that still cannot be
+}
+
+// Heard is evidence that was heard at a time, which counts where it tells none itself.
+type Heard struct {
+	Evidence
+	HeardAt time.Time
 }
 
 // Refolded is what evidence that was folded in before, or should have been, has changed.

@@ -85,7 +85,7 @@ func (s *Store) OpenReplay(ctx context.Context) (r peal.Replay, there bool, err 
 
 // Refold is Fold for evidence that was told before, or should have been: what stands in a row's timeline already changes
 // nothing, not even when the row was changed last, and what no row knows is not parked.
-func (s *Store) Refold(ctx context.Context, evidence []peal.Evidence) (peal.Refolded, error) {
+func (s *Store) Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolded, error) {
 	return wrote(ctx, s, func(t *tx) (r peal.Refolded, err error) {
 		known, err := t.known(evidence)
 		if err != nil {
@@ -93,7 +93,7 @@ func (s *Store) Refold(ctx context.Context, evidence []peal.Evidence) (peal.Refo
 		}
 		changed := map[string]bool{}
 		for _, e := range known {
-			did, err := refoldOne(t, &r.Folded, e.Evidence, s.now())
+			did, err := refoldOne(t, &r.Folded, e.Heard, s.now())
 			if err != nil {
 				return r, fmt.Errorf("fold again: %w", err)
 			}
@@ -108,19 +108,19 @@ func (s *Store) Refold(ctx context.Context, evidence []peal.Evidence) (peal.Refo
 
 // knownEvidence is evidence that some row knows.
 type knownEvidence struct {
-	*peal.Evidence
+	*peal.Heard
 	id string // of the delivery
 }
 
 // known gives the evidence that some row knows, in the order of the rows, in which everybody locks them: what joins two ids
 // first of all, and locked for it.
-func (t *tx) known(evidence []peal.Evidence) ([]knownEvidence, error) {
+func (t *tx) known(evidence []peal.Heard) ([]knownEvidence, error) {
 	var known []knownEvidence
 	var locks []int64
 	ofKey := map[string]string{} // by key: the delivery that is about to learn it
 	for i := range evidence {
 		e := &evidence[i]
-		row, found, err := seek(t, e, "")
+		row, found, err := seek(t, &e.Evidence, "")
 		if err != nil {
 			return nil, err
 		}
@@ -134,12 +134,12 @@ func (t *tx) known(evidence []peal.Evidence) ([]knownEvidence, error) {
 	}
 	for i := range evidence {
 		e := &evidence[i]
-		if id := ofKey[e.IntegrationID+" "+e.MessageKey]; id != "" && !slices.ContainsFunc(known, func(k knownEvidence) bool { return k.Evidence == e }) {
+		if id := ofKey[e.IntegrationID+" "+e.MessageKey]; id != "" && !slices.ContainsFunc(known, func(k knownEvidence) bool { return k.Heard == e }) {
 			known = append(known, knownEvidence{e, id})
 		}
 	}
 	slices.SortStableFunc(known, func(a, b knownEvidence) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(joins(b.Evidence), joins(a.Evidence)))
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(joins(&b.Evidence), joins(&a.Evidence)))
 	})
 	if !t.d.bulk { // there is one writer
 		return known, nil
@@ -164,7 +164,8 @@ func joins(e *peal.Evidence) int {
 const sqlTold = `SELECT COALESCE(e.occurred_at, e.at) FROM delivery_events e WHERE e.delivery_id = ? AND e.mark = ?`
 
 // refoldOne brings one piece of evidence into its row if that has not heard of it, or has heard of it as later.
-func refoldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) (changed bool, err error) {
+func refoldOne(t *tx, f *peal.Folded, h *peal.Heard, now time.Time) (changed bool, err error) {
+	e := &h.Evidence
 	row, found, err := find(t, e)
 	if err != nil || !found {
 		return false, err
@@ -192,7 +193,7 @@ func refoldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) (changed 
 			return changed, err
 		}
 	}
-	return true, apply(t, f, &row, e, now, now)
+	return true, apply(t, f, &row, e, h.HeardAt, now)
 }
 
 // standsEarlier tells whether a row has a time that is as early as the evidence's, which the timeline need not show: there

@@ -357,5 +357,5 @@ func (m message) Data() []byte    { return m.m.Data }
 // Folded tells of a webhook that it was folded in before it came here.
 func (m message) Folded() bool { return m.m.Header.Get(foldedHeader) != "" }
 
-func (m message) Ack() error      { return m.conn.Publish(m.m.Reply, []byte("+ACK")) }
-func (m message) Nak() error      { return m.conn.Publish(m.m.Reply, []byte("-NAK")) }
+func (m message) Ack() error { return m.conn.Publish(m.m.Reply, []byte("+ACK")) }
+func (m message) Nak() error { return m.conn.Publish(m.m.Reply, []byte("-NAK")) }

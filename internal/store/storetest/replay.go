@@ -78,7 +78,7 @@ func replays(b *bundle) {
 	b.integration("a")
 	now := b.clock.now()
 	first := peal.Replay{TenantID: "a", ID: peal.NewID(), IntegrationID: "in", Since: now.Add(-time.Hour), IDs: []string{"1", "u2"}, DryRun: true, CreatedAt: now}
-	second := peal.Replay{TenantID: "b", ID: peal.NewID(), IntegrationID: "other", Unreadable: true, CreatedAt: now}
+	second := peal.Replay{TenantID: "b", ID: peal.NewID(), IntegrationID: "other", Broken: true, CreatedAt: now}
 	b.ok(b.AddReplay(b.Context(), &first))
 	b.ok(b.AddReplay(b.Context(), &second))
 	got, err := b.Replay(b.Context(), "a", first.ID)
@@ -119,7 +119,11 @@ func replays(b *bundle) {
 // refold folds again and checks how many rows that changed.
 func (b *bundle) refold(want int64, evidence ...peal.Evidence) {
 	b.Helper()
-	r, err := b.Refold(b.Context(), evidence)
+	heard := make([]peal.Heard, len(evidence))
+	for i, e := range evidence {
+		heard[i] = peal.Heard{Evidence: e, HeardAt: b.clock.now().Add(-time.Minute)}
+	}
+	r, err := b.Refold(b.Context(), heard)
 	b.ok(err)
 	if r.Changed != want {
 		b.Errorf("%d rows are changed, want %d", r.Changed, want)
@@ -156,6 +160,11 @@ func refoldMends(b *bundle) {
 	got := b.status(d, peal.Read)
 	if !got.DeliveredAt.Equal(base.Add(5*time.Second)) || !got.ReadAt.Equal(base.Add(9*time.Second)) {
 		b.Errorf("delivered at %v, read at %v", got.DeliveredAt, got.ReadAt)
+	}
+	silent := b.sent(b.integration("silent"))
+	b.refold(1, byID(&silent, peal.Delivered, time.Time{}))
+	if got := b.status(silent, peal.Delivered); !got.DeliveredAt.Equal(b.clock.now().Add(-time.Minute)) {
+		b.Errorf("without a time it was delivered at %v, not when that was heard", got.DeliveredAt)
 	}
 	early := byID(&d, peal.Delivered, base.Add(3*time.Second)) // the parser took the wrong time
 	b.refold(1, early)

@@ -56,7 +56,7 @@ type Replayer interface {
 	UnreadableBy(ctx context.Context, id int64) (peal.Unreadable, error)
 	WhyUnreadable(ctx context.Context, marks []string) (map[string]string, error)
 	ForgetUnreadable(ctx context.Context, marks []string) (int64, error)
-	Refold(ctx context.Context, evidence []peal.Evidence) (peal.Refolded, error)
+	Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolded, error)
 	AddReplay(ctx context.Context, r *peal.Replay) error
 	SaveReplay(ctx context.Context, r *peal.Replay) error
 	Replay(ctx context.Context, tenantID, id string) (peal.Replay, error)
