@@ -139,6 +139,7 @@ type Held struct {
 // Kept is a webhook of the archive, sealed.
 type Kept struct {
 	Seq           uint64 // its place in the archive
+	Part          int    // which of those that were kept together there, from 1; 0: it is alone
 	IntegrationID string
 	At            time.Time // when it came into the archive
 	Body          []byte

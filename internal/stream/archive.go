@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"peal/internal/pipeline"
@@ -168,8 +169,8 @@ const (
 	readBytes  = 16 << 20
 )
 
-// Callbacks gives up to limit webhooks of some integrations in the order that they came, from a place and a time on,
-// folded in or not; fewer when they are large. More tells whether there are others.
+// Callbacks gives about as many webhooks of some integrations as limit says, in the order that they came, from a place and a
+// time on, folded in or not; fewer when they are large. Those of one place come together. More tells whether there are others.
 func (s *Stream) Callbacks(ctx context.Context, integrationIDs []string, from uint64, since time.Time, limit int) (page []pipeline.Kept, more bool, err error) {
 	if len(integrationIDs) == 0 || limit <= 0 {
 		return nil, false, nil
@@ -210,9 +211,10 @@ func (s *Stream) Callbacks(ctx context.Context, integrationIDs []string, from ui
 		}
 	}()
 	there := cons.CachedInfo().NumPending
-	want, size := int(min(there, uint64(limit))), 0 //nolint:gosec // limit is above 0
-	for len(page) < want && size < readBytes {
-		n, err := s.fetch(ctx, cons, min(readAtOnce, want-len(page)), func(k pipeline.Kept) {
+	size := 0
+	var read uint64 // messages
+	for len(page) < limit && read < there && size < readBytes {
+		n, err := s.fetch(ctx, cons, int(min(readAtOnce, there-read, uint64(limit-len(page)))), func(k pipeline.Kept) { //nolint:gosec // small
 			page = append(page, k)
 			size += len(k.Body)
 		})
@@ -222,11 +224,12 @@ func (s *Stream) Callbacks(ctx context.Context, integrationIDs []string, from ui
 		if n == 0 { // they left meanwhile
 			return page, false, nil
 		}
+		read += n
 	}
-	return page, there > uint64(len(page)), nil
+	return page, there > read, nil
 }
 
-func (s *Stream) fetch(ctx context.Context, cons jetstream.Consumer, n int, each func(pipeline.Kept)) (got int, err error) {
+func (s *Stream) fetch(ctx context.Context, cons jetstream.Consumer, n int, each func(pipeline.Kept)) (got uint64, err error) {
 	batch, err := cons.Fetch(n, jetstream.FetchContext(ctx))
 	if err != nil {
 		return 0, err
@@ -237,33 +240,46 @@ func (s *Stream) fetch(ctx context.Context, cons jetstream.Consumer, n int, each
 			return got, err
 		}
 		got++
-		each(pipeline.Kept{
-			Seq: about.Sequence.Stream, IntegrationID: pipeline.DeliveryOf(m.Subject()), At: about.Timestamp, Body: m.Data(),
-		})
+		for _, k := range keptOf(about.Sequence.Stream, m.Subject(), about.Timestamp, m.Headers(), m.Data()) {
+			each(k)
+		}
 	}
 	return got, batch.Error()
 }
 
-// Callback gives the webhook at a place; there is false when there is none.
-func (s *Stream) Callback(ctx context.Context, seq uint64) (k pipeline.Kept, there bool, err error) {
+// keptOf gives the webhooks of a message.
+func keptOf(seq uint64, subject string, at time.Time, h nats.Header, data []byte) []pipeline.Kept {
+	parts := partsOf(h, data)
+	all := make([]pipeline.Kept, len(parts))
+	for i, sealed := range parts {
+		all[i] = pipeline.Kept{Seq: seq, IntegrationID: pipeline.DeliveryOf(subject), At: at, Body: sealed}
+		if len(parts) > 1 {
+			all[i].Part = i + 1
+		}
+	}
+	return all
+}
+
+// CallbacksAt gives the webhooks at a place: several, if they were kept together; none when there is none.
+func (s *Stream) CallbacksAt(ctx context.Context, seq uint64) ([]pipeline.Kept, error) {
 	if seq == 0 { // the broker would take that for no place at all
-		return k, false, nil
+		return nil, nil
 	}
 	if err := s.away(); err != nil {
-		return k, false, fmt.Errorf("read webhook: %w", err)
+		return nil, fmt.Errorf("read webhook: %w", err)
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	st, err := s.js.Stream(ctx, pipeline.Callbacks)
 	if err != nil {
-		return k, false, fmt.Errorf("look at the callbacks: %w", err)
+		return nil, fmt.Errorf("look at the callbacks: %w", err)
 	}
 	m, err := st.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return k, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return k, false, fmt.Errorf("read webhook: %w", err)
+		return nil, fmt.Errorf("read webhook: %w", err)
 	}
-	return pipeline.Kept{Seq: m.Sequence, IntegrationID: pipeline.DeliveryOf(m.Subject), At: m.Time, Body: m.Data}, true, nil
+	return keptOf(m.Sequence, m.Subject, m.Time, m.Header, m.Data), nil
 }

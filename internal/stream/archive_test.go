@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,14 +116,71 @@ func TestReadingTheArchive(t *testing.T) {
 		read("", false, 8, time.Time{}, 100, "wa0")
 		read("defg", false, 0, all[3].At, 100, "wa0", "wa1")
 		read("", false, 0, time.Now().Add(time.Hour), 100, "wa0")
-		if k, there, err := s.Callback(t.Context(), 4); err != nil || !there || string(k.Body) != "d" || k.IntegrationID != "wa1" || k.Seq != 4 || !k.At.Equal(all[3].At) {
-			t.Errorf("%+v, %v, %v", k, there, err)
+		if at, err := s.CallbacksAt(t.Context(), 4); err != nil || len(at) != 1 || string(at[0].Body) != "d" || at[0].IntegrationID != "wa1" || at[0].Seq != 4 || !at[0].At.Equal(all[3].At) {
+			t.Errorf("%+v, %v", at, err)
 		}
 		for _, seq := range []uint64{0, 8} {
-			if _, there, err := s.Callback(t.Context(), seq); err != nil || there {
-				t.Errorf("at %d there is one, or %v", seq, err)
+			if at, err := s.CallbacksAt(t.Context(), seq); err != nil || len(at) != 0 {
+				t.Errorf("at %d there are %v, or %v", seq, at, err)
 			}
 		}
+	})
+}
+
+// TestKeptTogether: what comes while others are being kept is kept after them, at one place, and done with when all of it is.
+func TestKeptTogether(t *testing.T) {
+	t.Parallel()
+	columns(t, func(t *testing.T, open func() *Stream) {
+		s := open()
+		const n = 500
+		var keeping sync.WaitGroup
+		for i := range n {
+			keeping.Go(func() {
+				if err := s.Keep(t.Context(), "in", fmt.Appendf(nil, "webhook %d", i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		keeping.Wait()
+		a, err := s.Archive(t.Context())
+		if err != nil || a.Count >= n || a.Count < n/groupMost {
+			t.Errorf("%d webhooks took %d messages (%v)", n, a.Count, err)
+		}
+		all, _, err := s.Callbacks(t.Context(), []string{"in"}, 0, time.Time{}, 2*n)
+		if err != nil || len(all) != n {
+			t.Fatalf("%d are read, %v", len(all), err)
+		}
+		seen := map[string]int{}
+		for _, k := range all {
+			seen[string(k.Body)]++
+			at, err := s.CallbacksAt(t.Context(), k.Seq)
+			if err != nil || string(at[max(k.Part-1, 0)].Body) != string(k.Body) {
+				t.Fatalf("at %d.%d are %v, %v", k.Seq, k.Part, at, err)
+			}
+		}
+		if len(seen) != n {
+			t.Errorf("%d different ones are read", len(seen))
+		}
+		f := openCallbacks(t, s)
+		ms := take(t, f, n)
+		for _, m := range ms {
+			seen[string(m.Data())]++
+		}
+		for body, times := range seen {
+			if times != 2 {
+				t.Errorf("%s came %d times", body, times-1)
+			}
+		}
+		if err := ms[n-1].Nak(); err != nil {
+			t.Fatal(err)
+		}
+		ack(t, ms[:n-1]...)
+		together := 1 // in the last message
+		if p, ok := ms[n-1].(part); ok {
+			together = len(partsOf(p.m.Header, p.m.Data))
+		}
+		ack(t, take(t, f, together)...) // all of them come again
+		folded(t, s, a.Last)
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"peal/internal/pipeline"
@@ -14,35 +13,6 @@ import (
 
 // foldedHeader marks a webhook that was folded in before it came here.
 const foldedHeader = "Peal-Folded"
-
-// Keep appends a webhook and returns once it is kept: synced to disk by the embedded broker, or by most of its servers
-// in a cluster. After an error it may stand there all the same: then it is folded in twice, which changes nothing.
-func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) error {
-	return s.keep(ctx, nats.Msg{Subject: pipeline.CallbackSubject(integrationID), Data: sealed})
-}
-
-// KeepFolded appends a webhook that is folded in already.
-func (s *Stream) KeepFolded(ctx context.Context, integrationID string, sealed []byte) error {
-	return s.keep(ctx, nats.Msg{
-		Subject: pipeline.CallbackSubject(integrationID), Data: sealed, Header: nats.Header{foldedHeader: {"1"}},
-	})
-}
-
-func (s *Stream) keep(ctx context.Context, m nats.Msg) error {
-	if err := s.away(); err != nil {
-		return fmt.Errorf("keep webhook: %w", err)
-	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	_, err := s.js.PublishMsg(ctx, &m)
-	if !errors.Is(err, context.Canceled) { // that is the caller's doing
-		s.refuses.Store(err != nil)
-	}
-	if err != nil {
-		return fmt.Errorf("keep webhook: %w", err)
-	}
-	return nil
-}
 
 // tracker is the consumer of the webhooks.
 const tracker = "track"
@@ -80,7 +50,7 @@ func (s *Stream) OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Fee
 	return s.feed(cons, prefetch, maxBuffer)
 }
 
-// Backlog tells how many webhooks wait to be folded in.
+// Backlog tells how many webhooks wait to be folded in; those that were kept together count as one.
 func (s *Stream) Backlog(ctx context.Context) (uint64, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()

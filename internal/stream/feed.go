@@ -172,11 +172,12 @@ func (p *puller) askForMore() error {
 func (p *puller) take(m *nats.Msg) error {
 	if !strings.HasPrefix(m.Subject, p.inbox) {
 		p.came()
-		msg := message{m, p.s.conn}
-		select {
-		case p.out <- msg:
-		case <-p.quit:
-			p.giveBack(msg)
+		for _, msg := range split(message{m, p.s.conn}) {
+			select {
+			case p.out <- msg:
+			case <-p.quit:
+				p.giveBack(msg)
+			}
 		}
 		return nil
 	}

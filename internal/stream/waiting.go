@@ -26,9 +26,11 @@ func (s *Stream) Waiting(ctx context.Context, each func(pipeline.Held) error) er
 		if err != nil {
 			return fmt.Errorf("read a callback: %w", err)
 		}
-		h := pipeline.Held{ID: peal.NewID(), IntegrationID: pipeline.DeliveryOf(m.Subject), ReceivedAt: m.Time, Body: m.Data}
-		if err := each(h); err != nil {
-			return err
+		for _, sealed := range partsOf(m.Header, m.Data) {
+			h := pipeline.Held{ID: peal.NewID(), IntegrationID: pipeline.DeliveryOf(m.Subject), ReceivedAt: m.Time, Body: sealed}
+			if err := each(h); err != nil {
+				return err
+			}
 		}
 		seq = m.Sequence + 1
 	}

@@ -46,14 +46,23 @@ func (r *Reader) List(ctx context.Context, f *ReadFilter) (page []Shown, next st
 		return r.listUnreadable(ctx, f)
 	}
 	var from uint64
+	var after int
 	if f.After != "" {
-		if from, err = strconv.ParseUint(f.After, 10, 64); err != nil {
+		var ok bool
+		if from, after, ok = parsePlace(f.After); !ok {
 			return nil, "", peal.Errorf(peal.Invalid, "there is no such place to go on from")
 		}
+		if after == 0 {
+			from++
+		}
 	}
-	kept, more, err := r.Library.Callbacks(ctx, f.Integrations, from+1, f.Since, f.Limit)
+	kept, more, err := r.Library.Callbacks(ctx, f.Integrations, from, f.Since, f.Limit+after)
 	if err != nil {
 		return nil, "", err
+	}
+	kept = slices.DeleteFunc(kept, func(k pipeline.Kept) bool { return k.Seq == from && k.Part > 0 && k.Part <= after })
+	if len(kept) > f.Limit {
+		kept, more = kept[:f.Limit], true
 	}
 	for i, k := range kept {
 		if !f.Until.IsZero() && !k.At.Before(f.Until) {
@@ -70,7 +79,7 @@ func (r *Reader) List(ctx context.Context, f *ReadFilter) (page []Shown, next st
 		return nil, "", err
 	}
 	for i, k := range kept {
-		s := r.show(strconv.FormatUint(k.Seq, 10), k)
+		s := r.show(place(&k), k)
 		s.Unreadable = why[marks[i]]
 		page = append(page, s)
 	}

@@ -30,7 +30,7 @@ type Library interface {
 	Archive(ctx context.Context) (pipeline.Archive, error)
 	Backlog(ctx context.Context) (uint64, error)
 	Callbacks(ctx context.Context, integrationIDs []string, from uint64, since time.Time, limit int) (page []pipeline.Kept, more bool, err error)
-	Callback(ctx context.Context, seq uint64) (k pipeline.Kept, there bool, err error)
+	CallbacksAt(ctx context.Context, seq uint64) ([]pipeline.Kept, error)
 }
 
 // Replayer runs kept webhooks through the parser again, in the background. Only receipts are folded in again, and they change

@@ -80,21 +80,44 @@ func keptOf(u *peal.Unreadable) pipeline.Kept {
 // fetch gives a kept webhook by its id. It fails with NotFound.
 func fetch(ctx context.Context, library Library, unreadables Unreadables, id string) (k pipeline.Kept, err error) {
 	missing := peal.Errorf(peal.NotFound, "there is no such webhook; it may have left since")
-	number, ofUnreadable := strings.CutPrefix(id, unreadableID)
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n <= 0 {
-		return k, missing
-	}
-	if ofUnreadable {
-		u, err := unreadables.UnreadableBy(ctx, n)
-		if err != nil {
-			return k, err
+	if number, ok := strings.CutPrefix(id, unreadableID); ok {
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n <= 0 {
+			return k, missing
 		}
-		return keptOf(&u), nil
+		u, err := unreadables.UnreadableBy(ctx, n)
+		return keptOf(&u), err
 	}
-	k, there, err := library.Callback(ctx, uint64(n))
-	if err == nil && !there {
+	seq, part, ok := parsePlace(id)
+	if !ok {
 		return k, missing
 	}
-	return k, err
+	all, err := library.CallbacksAt(ctx, seq)
+	if err != nil {
+		return k, err
+	}
+	for _, k := range all {
+		if k.Part == part {
+			return k, nil
+		}
+	}
+	return k, missing
+}
+
+// place is the id of a webhook in the archive: where it is, and which of those that are there together.
+func place(k *pipeline.Kept) string {
+	id := strconv.FormatUint(k.Seq, 10)
+	if k.Part > 0 {
+		id += "." + strconv.Itoa(k.Part)
+	}
+	return id
+}
+
+func parsePlace(id string) (seq uint64, part int, ok bool) {
+	at, which, together := strings.Cut(id, ".")
+	seq, err := strconv.ParseUint(at, 10, 63)
+	if err == nil && together {
+		part, err = strconv.Atoi(which)
+	}
+	return seq, part, err == nil && seq > 0 && (part > 0) == together
 }
