@@ -16,6 +16,6 @@ func (a *App) archive() {
 		a.archivist.Room = func() uint64 { return freeRoom(filepath.Join(a.cfg.Data, brokerFolder)) }
 	}
 	a.replayer = track.NewReplayer(track.Replayer{
-		Folder: a.folder, Replays: a.store, Unreadables: a.store, Library: a.stream, Log: a.log, Now: a.clock.Now,
+		Folder: a.folder, Replays: a.store, Unreadables: a.store, Library: a.stream, Retention: a.cfg.Retention, Log: a.log, Now: a.clock.Now,
 	})
 }

@@ -26,9 +26,9 @@ type Callbacks interface {
 
 // Replays are runs of kept webhooks through the parser.
 type Replays interface {
-	AddReplay(ctx context.Context, r *peal.Replay) error
-	Replay(ctx context.Context, tenantID, id string) (peal.Replay, error)
-	Replays(ctx context.Context, tenantID string, limit int) ([]peal.Replay, error)
+	AddReplay(ctx context.Context, r *peal.CallbackReplay) error
+	Replay(ctx context.Context, tenantID, id string) (peal.CallbackReplay, error)
+	Replays(ctx context.Context, tenantID string, limit int) ([]peal.CallbackReplay, error)
 }
 
 // openReplays is how many replays of a tenant may wait or run.
@@ -40,7 +40,7 @@ func (s *Server) callbacks() {
 	huma.Register(s.api, op("get-callback", http.MethodGet, "/v1/callbacks/{id}", tag, "One webhook whole, and what it says"), s.getCallback)
 	replay := op("replay-callbacks", http.MethodPost, "/v1/callbacks/replay", tag, "Run webhooks through the parser again, in the background")
 	replay.DefaultStatus = http.StatusAccepted
-	huma.Register(s.api, replay, s.replay)
+	huma.Register(s.api, replay, s.replayCallbacks)
 	huma.Register(s.api, op("list-replays", http.MethodGet, "/v1/callbacks/replays", tag, "The last replays, newest first"), s.listReplays)
 	huma.Register(s.api, op("get-replay", http.MethodGet, "/v1/callbacks/replays/{id}", tag, "How far a replay is"), s.getReplay)
 }
@@ -57,9 +57,9 @@ type callbacksInput struct {
 type (
 	callbacksOutput struct{ Body api.CallbackPage }
 	callbackOutput  struct{ Body api.Callback }
-	replayInput     struct{ Body api.ReplayRequest }
-	replayOutput    struct{ Body api.Replay }
-	replaysOutput   struct{ Body api.ReplayList }
+	rerunInput     struct{ Body api.ReplayRequest }
+	rerunOutput    struct{ Body api.Replay }
+	rerunsOutput   struct{ Body api.ReplayList }
 )
 
 // accounts are the tenant's integrations, or the one of that id or name.
@@ -180,7 +180,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func (s *Server) replay(ctx context.Context, in *replayInput) (*replayOutput, error) {
+func (s *Server) replayCallbacks(ctx context.Context, in *rerunInput) (*rerunOutput, error) {
 	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ func (s *Server) replay(ctx context.Context, in *replayInput) (*replayOutput, er
 	if open >= openReplays {
 		return nil, s.fail(ctx, peal.Errorf(peal.Conflict, "%d replays wait or run already; wait for their end", open))
 	}
-	r := peal.Replay{
+	r := peal.CallbackReplay{
 		TenantID: tenantID, ID: peal.NewID(), IntegrationID: account.ID, Since: deref(req.Since), Until: deref(req.Until), IDs: lower(req.IDs),
 		Broken: req.State == api.CallbackUnreadable, DryRun: req.DryRun, CreatedAt: s.cfg.Now(),
 	}
@@ -221,10 +221,10 @@ func (s *Server) replay(ctx context.Context, in *replayInput) (*replayOutput, er
 		return nil, s.fail(ctx, err)
 	}
 	s.cfg.Replay()
-	return &replayOutput{replayOf(&r)}, nil
+	return &rerunOutput{replayOf(&r)}, nil
 }
 
-func (s *Server) listReplays(ctx context.Context, _ *struct{}) (*replaysOutput, error) {
+func (s *Server) listReplays(ctx context.Context, _ *struct{}) (*rerunsOutput, error) {
 	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
@@ -233,14 +233,14 @@ func (s *Server) listReplays(ctx context.Context, _ *struct{}) (*replaysOutput, 
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	out := &replaysOutput{api.ReplayList{Replays: []api.Replay{}}}
+	out := &rerunsOutput{api.ReplayList{Replays: []api.Replay{}}}
 	for i := range all {
 		out.Body.Replays = append(out.Body.Replays, replayOf(&all[i]))
 	}
 	return out, nil
 }
 
-func (s *Server) getReplay(ctx context.Context, in *idInput) (*replayOutput, error) {
+func (s *Server) getReplay(ctx context.Context, in *idInput) (*rerunOutput, error) {
 	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
@@ -249,10 +249,10 @@ func (s *Server) getReplay(ctx context.Context, in *idInput) (*replayOutput, err
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	return &replayOutput{replayOf(&r)}, nil
+	return &rerunOutput{replayOf(&r)}, nil
 }
 
-func replayOf(r *peal.Replay) api.Replay {
+func replayOf(r *peal.CallbackReplay) api.Replay {
 	out := api.Replay{
 		ID: r.ID, IntegrationID: r.IntegrationID, Status: "waiting", DryRun: r.DryRun, CreatedAt: r.CreatedAt.UTC(), Failure: r.Failure,
 		Read: r.Read, Facts: r.Facts, Changed: r.Changed, Mended: r.Mended, Unreadable: r.Unreadable,

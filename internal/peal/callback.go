@@ -22,8 +22,8 @@ func CallbackMark(sealed []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// Replay runs kept webhooks through the parser again.
-type Replay struct {
+// CallbackReplay runs kept webhooks through the parser again.
+type CallbackReplay struct {
 	TenantID      string `json:"-"`
 	ID            string `json:"-"`
 	IntegrationID string
@@ -49,8 +49,8 @@ type ReplayCounts struct {
 	Unreadable int64 // that still cannot be
 }
 
-// Heard is evidence that was heard at a time, which counts where it tells none itself.
-type Heard struct {
+// Retold is evidence that was heard at a time, which counts where it tells none itself.
+type Retold struct {
 	Evidence
 	HeardAt time.Time
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // AddReplay writes down that kept webhooks are to be run through the parser again.
-func (s *Store) AddReplay(ctx context.Context, r *peal.Replay) error {
+func (s *Store) AddReplay(ctx context.Context, r *peal.CallbackReplay) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write replay: %w", err)
@@ -28,7 +28,7 @@ func (s *Store) AddReplay(ctx context.Context, r *peal.Replay) error {
 }
 
 // SaveReplay writes down how far a replay is.
-func (s *Store) SaveReplay(ctx context.Context, r *peal.Replay) error {
+func (s *Store) SaveReplay(ctx context.Context, r *peal.CallbackReplay) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write replay: %w", err)
@@ -43,7 +43,7 @@ func (s *Store) SaveReplay(ctx context.Context, r *peal.Replay) error {
 	})
 }
 
-func scanReplay(row scanner, r *peal.Replay) error {
+func scanReplay(row scanner, r *peal.CallbackReplay) error {
 	var raw string
 	if err := row.Scan(&r.TenantID, &r.ID, &raw); err != nil {
 		return err
@@ -52,7 +52,7 @@ func scanReplay(row scanner, r *peal.Replay) error {
 }
 
 // Replay gives one of a tenant's. It fails with NotFound.
-func (s *Store) Replay(ctx context.Context, tenantID, id string) (r peal.Replay, err error) {
+func (s *Store) Replay(ctx context.Context, tenantID, id string) (r peal.CallbackReplay, err error) {
 	err = one(ctx, s.reads, scanReplay, &r, `SELECT tenant_id, replay_id, replay FROM replays WHERE tenant_id = ? AND replay_id = ?`, tenantID, id)
 	if err != nil {
 		return r, notFound(err, "replay")
@@ -61,7 +61,7 @@ func (s *Store) Replay(ctx context.Context, tenantID, id string) (r peal.Replay,
 }
 
 // Replays gives a tenant's last ones, the newest first.
-func (s *Store) Replays(ctx context.Context, tenantID string, limit int) ([]peal.Replay, error) {
+func (s *Store) Replays(ctx context.Context, tenantID string, limit int) ([]peal.CallbackReplay, error) {
 	all, err := list(ctx, s.reads, scanReplay,
 		`SELECT tenant_id, replay_id, replay FROM replays WHERE tenant_id = ? ORDER BY replay_id DESC LIMIT ?`, tenantID, limit)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Store) Replays(ctx context.Context, tenantID string, limit int) ([]peal
 }
 
 // OpenReplay gives the oldest replay of all tenants that has not ended; there is false when there is none.
-func (s *Store) OpenReplay(ctx context.Context) (r peal.Replay, there bool, err error) {
+func (s *Store) OpenReplay(ctx context.Context) (r peal.CallbackReplay, there bool, err error) {
 	all, err := list(ctx, s.reads, scanReplay,
 		`SELECT tenant_id, replay_id, replay FROM replays WHERE ended_at IS NULL ORDER BY replay_id LIMIT 1`)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Store) OpenReplay(ctx context.Context) (r peal.Replay, there bool, err 
 
 // Refold is Fold for evidence that was told before, or should have been: what stands in a row's timeline already changes
 // nothing, not even when the row was changed last, and what no row knows is not parked.
-func (s *Store) Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolded, error) {
+func (s *Store) Refold(ctx context.Context, evidence []peal.Retold) (peal.Refolded, error) {
 	return wrote(ctx, s, func(t *tx) (r peal.Refolded, err error) {
 		known, err := t.known(evidence)
 		if err != nil {
@@ -93,7 +93,7 @@ func (s *Store) Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolde
 		}
 		changed := map[string]bool{}
 		for _, e := range known {
-			did, err := refoldOne(t, &r.Folded, e.Heard, s.now())
+			did, err := refoldOne(t, &r.Folded, e.Retold, s.now())
 			if err != nil {
 				return r, fmt.Errorf("fold again: %w", err)
 			}
@@ -108,13 +108,13 @@ func (s *Store) Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolde
 
 // knownEvidence is evidence that some row knows.
 type knownEvidence struct {
-	*peal.Heard
+	*peal.Retold
 	id string // of the delivery
 }
 
 // known gives the evidence that some row knows, in the order of the rows, in which everybody locks them: what joins two ids
 // first of all, and locked for it.
-func (t *tx) known(evidence []peal.Heard) ([]knownEvidence, error) {
+func (t *tx) known(evidence []peal.Retold) ([]knownEvidence, error) {
 	var known []knownEvidence
 	var locks []int64
 	ofKey := map[string]string{} // by key: the delivery that is about to learn it
@@ -134,7 +134,7 @@ func (t *tx) known(evidence []peal.Heard) ([]knownEvidence, error) {
 	}
 	for i := range evidence {
 		e := &evidence[i]
-		if id := ofKey[e.IntegrationID+" "+e.MessageKey]; id != "" && !slices.ContainsFunc(known, func(k knownEvidence) bool { return k.Heard == e }) {
+		if id := ofKey[e.IntegrationID+" "+e.MessageKey]; id != "" && !slices.ContainsFunc(known, func(k knownEvidence) bool { return k.Retold == e }) {
 			known = append(known, knownEvidence{e, id})
 		}
 	}
@@ -164,7 +164,7 @@ func joins(e *peal.Evidence) int {
 const sqlTold = `SELECT COALESCE(e.occurred_at, e.at) FROM delivery_events e WHERE e.delivery_id = ? AND e.mark = ?`
 
 // refoldOne brings one piece of evidence into its row if that has not heard of it, or has heard of it as later.
-func refoldOne(t *tx, f *peal.Folded, h *peal.Heard, now time.Time) (changed bool, err error) {
+func refoldOne(t *tx, f *peal.Folded, h *peal.Retold, now time.Time) (changed bool, err error) {
 	e := &h.Evidence
 	row, found, err := find(t, e)
 	if err != nil || !found {

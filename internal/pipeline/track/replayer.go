@@ -12,9 +12,9 @@ import (
 
 // Replays are what is to be run through the parser again, and the rows that it may change.
 type Replays interface {
-	OpenReplay(ctx context.Context) (r peal.Replay, there bool, err error)
-	SaveReplay(ctx context.Context, r *peal.Replay) error
-	Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolded, error)
+	OpenReplay(ctx context.Context) (r peal.CallbackReplay, there bool, err error)
+	SaveReplay(ctx context.Context, r *peal.CallbackReplay) error
+	Refold(ctx context.Context, evidence []peal.Retold) (peal.Refolded, error)
 }
 
 // Unreadables are the webhooks that could not be understood.
@@ -33,13 +33,14 @@ type Library interface {
 	CallbacksAt(ctx context.Context, seq uint64) ([]pipeline.Kept, error)
 }
 
-// Replayer runs kept webhooks through the parser again, in the background. Only receipts are folded in again, and they change
-// nothing that was right: news of the account that is old is none.
+// Replayer runs kept webhooks through the parser again, in the background. Receipts are folded in again, and what people wrote
+// is taken in, which changes nothing that was right. News of accounts, templates and numbers is left out: it is old.
 type Replayer struct {
 	Folder      *Folder
 	Replays     Replays
 	Unreadables Unreadables
 	Library     Library
+	Retention   time.Duration // of the records: what people wrote before that has left them, and stays out. 0: nothing leaves
 	Log         *slog.Logger
 	Now         func() time.Time
 
@@ -92,7 +93,7 @@ func (r *Replayer) Run(ctx context.Context) error {
 }
 
 // replay runs one to its end.
-func (r *Replayer) replay(ctx context.Context, p *peal.Replay) error {
+func (r *Replayer) replay(ctx context.Context, p *peal.CallbackReplay) error {
 	for p.EndedAt.IsZero() {
 		if err := r.giveWay(ctx); err != nil {
 			return err
@@ -127,7 +128,7 @@ func (r *Replayer) giveWay(ctx context.Context) error {
 }
 
 // step does the next few, and notes how far it is.
-func (r *Replayer) step(ctx context.Context, p *peal.Replay) error {
+func (r *Replayer) step(ctx context.Context, p *peal.CallbackReplay) error {
 	if r.Folder.Integrations.ByID(p.IntegrationID) == nil {
 		gone, err := r.Folder.Records.IntegrationDeleted(ctx, p.IntegrationID)
 		if err != nil {
@@ -156,9 +157,10 @@ func (r *Replayer) step(ctx context.Context, p *peal.Replay) error {
 }
 
 // again runs some webhooks through the parser, and folds in what they say.
-func (r *Replayer) again(ctx context.Context, p *peal.Replay, kept []pipeline.Kept) error {
+func (r *Replayer) again(ctx context.Context, p *peal.CallbackReplay, kept []pipeline.Kept) error {
 	all := make([]opened, len(kept))
-	var heard []peal.Heard
+	var heard []peal.Retold
+	var said []peal.Heard
 	var marks []string // of those that are understood
 	for i, k := range kept {
 		o := r.Folder.open(keptMessage{k})
@@ -170,11 +172,22 @@ func (r *Replayer) again(ctx context.Context, p *peal.Replay, kept []pipeline.Ke
 			continue
 		}
 		marks = append(marks, peal.CallbackMark(k.Body))
-		heard = append(heard, o.heard()...)
+		heard = append(heard, o.retold()...)
+		if r.Retention == 0 || o.received(k.At).After(r.Now().Add(-r.Retention)) {
+			said = append(said, lasting(o.heard)...)
+		}
 	}
 	if !p.DryRun && len(heard) > 0 {
 		if err := r.refold(ctx, p, all, heard); err != nil {
 			return err
+		}
+	}
+	if !p.DryRun {
+		if err := r.Folder.hear(said); err != nil { // a bug of its code must not keep all others from being replayed
+			if r.Folder.Records.Ping(ctx) != nil || ctx.Err() != nil {
+				return err
+			}
+			r.Log.Warn("what people wrote was not taken in", "integration_id", p.IntegrationID, "error", err)
 		}
 	}
 	was, err := r.Unreadables.WhyUnreadable(ctx, marks)
@@ -189,17 +202,30 @@ func (r *Replayer) again(ctx context.Context, p *peal.Replay, kept []pipeline.Ke
 	return err
 }
 
-// heard is the evidence of a webhook.
-func (o *opened) heard() []peal.Heard {
-	heard := make([]peal.Heard, len(o.evidence))
+// lasting is what is as true as when it was heard: messages, and words that carry their time. Who moved may have moved since.
+func lasting(heard []peal.Heard) (some []peal.Heard) {
+	for _, h := range heard {
+		if h.Inbound == nil {
+			h.Move = nil
+		}
+		if h.Inbound != nil || h.Consent != nil {
+			some = append(some, h)
+		}
+	}
+	return some
+}
+
+// retold is the evidence of a webhook.
+func (o *opened) retold() []peal.Retold {
+	heard := make([]peal.Retold, len(o.evidence))
 	for i, e := range o.evidence {
-		heard[i] = peal.Heard{Evidence: e, HeardAt: o.callback.ReceivedAt}
+		heard[i] = peal.Retold{Evidence: e, HeardAt: o.callback.ReceivedAt}
 	}
 	return heard
 }
 
 // refold folds evidence in together, and when that fails though the records answer, one webhook after the other.
-func (r *Replayer) refold(ctx context.Context, p *peal.Replay, all []opened, heard []peal.Heard) error {
+func (r *Replayer) refold(ctx context.Context, p *peal.CallbackReplay, all []opened, heard []peal.Retold) error {
 	err := r.write(ctx, p, heard)
 	if err == nil || r.Folder.Records.Ping(ctx) != nil || ctx.Err() != nil {
 		return err
@@ -208,7 +234,7 @@ func (r *Replayer) refold(ctx context.Context, p *peal.Replay, all []opened, hea
 		if len(all[i].evidence) == 0 {
 			continue
 		}
-		if err := r.write(ctx, p, all[i].heard()); err != nil {
+		if err := r.write(ctx, p, all[i].retold()); err != nil {
 			if r.Folder.Records.Ping(ctx) != nil || ctx.Err() != nil {
 				return err
 			}
@@ -219,7 +245,7 @@ func (r *Replayer) refold(ctx context.Context, p *peal.Replay, all []opened, hea
 	return nil
 }
 
-func (r *Replayer) write(ctx context.Context, p *peal.Replay, heard []peal.Heard) error {
+func (r *Replayer) write(ctx context.Context, p *peal.CallbackReplay, heard []peal.Retold) error {
 	return r.Folder.guard("replay", func() error {
 		ctx, cancel := context.WithTimeout(ctx, foldTime)
 		defer cancel()

@@ -48,7 +48,7 @@ func (b *bundle) replayer(f *track.Folder) *track.Replayer {
 }
 
 // replay runs one to its end.
-func (b *bundle) replay(r *track.Replayer, p peal.Replay) peal.Replay {
+func (b *bundle) replay(r *track.Replayer, p peal.CallbackReplay) peal.CallbackReplay {
 	b.Helper()
 	p.TenantID, p.ID, p.IntegrationID, p.CreatedAt = "a", peal.NewID(), b.in.ID, time.Now()
 	if err := b.store.AddReplay(b.Context(), &p); err != nil {
@@ -66,7 +66,7 @@ func (b *bundle) replay(r *track.Replayer, p peal.Replay) peal.Replay {
 	return p
 }
 
-func (b *bundle) counts(what string, p peal.Replay, want peal.ReplayCounts) {
+func (b *bundle) counts(what string, p peal.CallbackReplay, want peal.ReplayCounts) {
 	b.Helper()
 	if p.ReplayCounts != want || p.Failure != "" {
 		b.Errorf("%s: %+v, %s; want %+v", what, p.ReplayCounts, p.Failure, want)
@@ -107,22 +107,22 @@ func TestReplayAfterAParserWasMended(t *testing.T) {
 	r := b.replayer(f)
 	b.run(f)
 	b.run(r)
-	b.counts("before it is mended", b.replay(r, peal.Replay{}), peal.ReplayCounts{Read: 5, Facts: 6, Unreadable: 2})
+	b.counts("before it is mended", b.replay(r, peal.CallbackReplay{}), peal.ReplayCounts{Read: 5, Facts: 6, Unreadable: 2})
 	kind.mended.Store(true)
-	b.counts("dry run", b.replay(r, peal.Replay{DryRun: true}), peal.ReplayCounts{Read: 5, Facts: 7, Mended: 1, Unreadable: 1})
+	b.counts("dry run", b.replay(r, peal.CallbackReplay{DryRun: true}), peal.ReplayCounts{Read: 5, Facts: 7, Mended: 1, Unreadable: 1})
 	if got := b.delivery(missed); got.Status != peal.Sent {
 		t.Errorf("a dry run made it %s", got.Status)
 	}
-	b.counts("mended", b.replay(r, peal.Replay{Since: at.Add(-time.Hour)}), peal.ReplayCounts{Read: 5, Facts: 7, Mended: 1, Changed: 1, Unreadable: 1})
+	b.counts("mended", b.replay(r, peal.CallbackReplay{Since: at.Add(-time.Hour)}), peal.ReplayCounts{Read: 5, Facts: 7, Mended: 1, Changed: 1, Unreadable: 1})
 	got := b.delivery(missed)
 	if got.Status != peal.Delivered || got.DeliveredAt.Before(at) || got.DeliveredAt.After(at.Add(patience)) {
 		t.Errorf("the one that was missed is %s, delivered at %v", got.Status, got.DeliveredAt)
 	}
-	b.counts("once more", b.replay(r, peal.Replay{}), peal.ReplayCounts{Read: 5, Facts: 7, Unreadable: 1})
-	b.counts("those that are broken", b.replay(r, peal.Replay{Broken: true}), peal.ReplayCounts{Read: 1, Unreadable: 1})
-	b.counts("some alone", b.replay(r, peal.Replay{IDs: []string{"1", "3", "77", "u77", "x"}}), peal.ReplayCounts{Read: 2, Facts: 3})
-	b.counts("of the future", b.replay(r, peal.Replay{Since: time.Now().Add(time.Hour)}), peal.ReplayCounts{})
-	b.counts("of the past", b.replay(r, peal.Replay{Until: at.Add(-time.Hour)}), peal.ReplayCounts{})
+	b.counts("once more", b.replay(r, peal.CallbackReplay{}), peal.ReplayCounts{Read: 5, Facts: 7, Unreadable: 1})
+	b.counts("those that are broken", b.replay(r, peal.CallbackReplay{Broken: true}), peal.ReplayCounts{Read: 1, Unreadable: 1})
+	b.counts("some alone", b.replay(r, peal.CallbackReplay{IDs: []string{"1", "3", "77", "u77", "x"}}), peal.ReplayCounts{Read: 2, Facts: 3})
+	b.counts("of the future", b.replay(r, peal.CallbackReplay{Since: time.Now().Add(time.Hour)}), peal.ReplayCounts{})
+	b.counts("of the past", b.replay(r, peal.CallbackReplay{Until: at.Add(-time.Hour)}), peal.ReplayCounts{})
 	for i, d := range []peal.Delivery{right, failed} {
 		if got := b.delivery(d); fmt.Sprint(*got) != fmt.Sprint(*before[i]) {
 			t.Errorf("what was right was changed:\n%+v\n%+v", *before[i], *got)
@@ -156,7 +156,7 @@ func TestReplayOfADeletedIntegration(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(r)
-	if p := b.replay(r, peal.Replay{}); p.Failure == "" {
+	if p := b.replay(r, peal.CallbackReplay{}); p.Failure == "" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -179,7 +179,7 @@ func TestReplayGoesOnWhereItWas(t *testing.T) {
 		}
 		return a.Folded == 300
 	})
-	p := peal.Replay{TenantID: "a", ID: peal.NewID(), IntegrationID: b.in.ID, CreatedAt: time.Now()}
+	p := peal.CallbackReplay{TenantID: "a", ID: peal.NewID(), IntegrationID: b.in.ID, CreatedAt: time.Now()}
 	if err := b.store.AddReplay(t.Context(), &p); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // next gives the next few webhooks of a replay, and notes in it how far it is with them; none when it is at its end.
-func (r *Replayer) next(ctx context.Context, p *peal.Replay) ([]pipeline.Kept, error) {
+func (r *Replayer) next(ctx context.Context, p *peal.CallbackReplay) ([]pipeline.Kept, error) {
 	switch {
 	case len(p.IDs) > 0:
 		return r.nextIDs(ctx, p)
@@ -40,7 +40,7 @@ func (r *Replayer) next(ctx context.Context, p *peal.Replay) ([]pipeline.Kept, e
 	return page, nil
 }
 
-func (r *Replayer) nextUnreadable(ctx context.Context, p *peal.Replay) ([]pipeline.Kept, error) {
+func (r *Replayer) nextUnreadable(ctx context.Context, p *peal.CallbackReplay) ([]pipeline.Kept, error) {
 	after := int64(p.Reached) //nolint:gosec // it was one
 	all, err := r.Unreadables.UnreadableAfter(ctx, []string{p.IntegrationID}, after, p.Since, p.Until, heldBatch)
 	if err != nil {
@@ -55,7 +55,7 @@ func (r *Replayer) nextUnreadable(ctx context.Context, p *peal.Replay) ([]pipeli
 }
 
 // nextIDs leaves out what has left meanwhile.
-func (r *Replayer) nextIDs(ctx context.Context, p *peal.Replay) (page []pipeline.Kept, err error) {
+func (r *Replayer) nextIDs(ctx context.Context, p *peal.CallbackReplay) (page []pipeline.Kept, err error) {
 	for len(page) < heldBatch && p.Reached < uint64(len(p.IDs)) {
 		k, err := fetch(ctx, r.Library, r.Unreadables, p.IDs[p.Reached])
 		switch {

@@ -77,8 +77,8 @@ func unreadables(b *bundle) {
 func replays(b *bundle) {
 	b.integration("a")
 	now := b.clock.now()
-	first := peal.Replay{TenantID: "a", ID: peal.NewID(), IntegrationID: "in", Since: now.Add(-time.Hour), IDs: []string{"1", "u2"}, DryRun: true, CreatedAt: now}
-	second := peal.Replay{TenantID: "b", ID: peal.NewID(), IntegrationID: "other", Broken: true, CreatedAt: now}
+	first := peal.CallbackReplay{TenantID: "a", ID: peal.NewID(), IntegrationID: "in", Since: now.Add(-time.Hour), IDs: []string{"1", "u2"}, DryRun: true, CreatedAt: now}
+	second := peal.CallbackReplay{TenantID: "b", ID: peal.NewID(), IntegrationID: "other", Broken: true, CreatedAt: now}
 	b.ok(b.AddReplay(b.Context(), &first))
 	b.ok(b.AddReplay(b.Context(), &second))
 	got, err := b.Replay(b.Context(), "a", first.ID)
@@ -87,7 +87,7 @@ func replays(b *bundle) {
 	if _, err := b.Replay(b.Context(), "b", first.ID); peal.KindOf(err) != peal.NotFound {
 		b.Errorf("another tenant reads it: %v", err)
 	}
-	open := func(want peal.Replay, there bool) {
+	open := func(want peal.CallbackReplay, there bool) {
 		b.Helper()
 		got, is, err := b.OpenReplay(b.Context())
 		b.ok(err)
@@ -103,10 +103,10 @@ func replays(b *bundle) {
 	open(second, true)
 	all, err := b.Replays(b.Context(), "a", 10)
 	b.ok(err)
-	b.same("of the tenant", all, []peal.Replay{first})
+	b.same("of the tenant", all, []peal.CallbackReplay{first})
 	second.EndedAt = now
 	b.ok(b.SaveReplay(b.Context(), &second))
-	open(peal.Replay{}, false)
+	open(peal.CallbackReplay{}, false)
 	b.clock.advance(31 * 24 * time.Hour)
 	if _, err := b.Sweep(b.Context(), now); err != nil {
 		b.Fatal(err)
@@ -119,9 +119,9 @@ func replays(b *bundle) {
 // refold folds again and checks how many rows that changed.
 func (b *bundle) refold(want int64, evidence ...peal.Evidence) {
 	b.Helper()
-	heard := make([]peal.Heard, len(evidence))
+	heard := make([]peal.Retold, len(evidence))
 	for i, e := range evidence {
-		heard[i] = peal.Heard{Evidence: e, HeardAt: b.clock.now().Add(-time.Minute)}
+		heard[i] = peal.Retold{Evidence: e, HeardAt: b.clock.now().Add(-time.Minute)}
 	}
 	r, err := b.Refold(b.Context(), heard)
 	b.ok(err)

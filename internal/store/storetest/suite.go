@@ -56,12 +56,12 @@ type Replayer interface {
 	UnreadableBy(ctx context.Context, id int64) (peal.Unreadable, error)
 	WhyUnreadable(ctx context.Context, marks []string) (map[string]string, error)
 	ForgetUnreadable(ctx context.Context, marks []string) (int64, error)
-	Refold(ctx context.Context, evidence []peal.Heard) (peal.Refolded, error)
-	AddReplay(ctx context.Context, r *peal.Replay) error
-	SaveReplay(ctx context.Context, r *peal.Replay) error
-	Replay(ctx context.Context, tenantID, id string) (peal.Replay, error)
-	Replays(ctx context.Context, tenantID string, limit int) ([]peal.Replay, error)
-	OpenReplay(ctx context.Context) (r peal.Replay, there bool, err error)
+	Refold(ctx context.Context, evidence []peal.Retold) (peal.Refolded, error)
+	AddReplay(ctx context.Context, r *peal.CallbackReplay) error
+	SaveReplay(ctx context.Context, r *peal.CallbackReplay) error
+	Replay(ctx context.Context, tenantID, id string) (peal.CallbackReplay, error)
+	Replays(ctx context.Context, tenantID string, limit int) ([]peal.CallbackReplay, error)
+	OpenReplay(ctx context.Context) (r peal.CallbackReplay, there bool, err error)
 }
 
 // Quotas is what accept needs of them to hold tenants to their limits, and to tell what waits.
