@@ -57,9 +57,9 @@ type callbacksInput struct {
 type (
 	callbacksOutput struct{ Body api.CallbackPage }
 	callbackOutput  struct{ Body api.Callback }
-	rerunInput     struct{ Body api.ReplayRequest }
-	rerunOutput    struct{ Body api.Replay }
-	rerunsOutput   struct{ Body api.ReplayList }
+	rerunInput      struct{ Body api.ReplayRequest }
+	rerunOutput     struct{ Body api.Replay }
+	rerunsOutput    struct{ Body api.ReplayList }
 )
 
 // accounts are the tenant's integrations, or the one of that id or name.
