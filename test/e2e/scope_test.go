@@ -44,7 +44,9 @@ func needs() map[string]need {
 		"create-integration": {api.ScopeAdmin, `{"name":"x","kind":"wasender","credentials":{"api_key":"k","webhook_secret":"12345678"}}`},
 		"update-integration": {api.ScopeAdmin, `{"name":"x"}`}, "delete-integration": {api.ScopeAdmin, ""}, "pause-integration": {api.ScopeAdmin, ""},
 		"resume-integration": {api.ScopeAdmin, ""}, "test-integration": {api.ScopeAdmin, `{"to":"+919812345678"}`},
-		"list-keys": {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
+		"list-callbacks": {api.ScopeAdmin, ""}, "get-callback": {api.ScopeAdmin, ""}, "list-replays": {api.ScopeAdmin, ""}, "get-replay": {api.ScopeAdmin, ""},
+		"replay-callbacks": {api.ScopeAdmin, `{"integration":"wa","state":"unreadable"}`},
+		"list-keys":        {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
 
 		"list-tenants": {operator, ""}, "create-tenant": {operator, `{"name":"T"}`}, "get-tenant": {operator, ""}, "update-tenant": {operator, `{"name":"T"}`},
 		"audit":  {operator, `{}`},
