@@ -17,7 +17,7 @@ type victim struct {
 	*world
 
 	queued, queuedDelivery, delivered, uncertain, dead string // notification; deliveries
-	user, keyID, device, userKey                       string
+	user, keyID, device, userKey, endpoint             string
 	to, messageID, messageKey                          string
 }
 
@@ -47,13 +47,21 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	v.userKey = v.newUserKey(t).ID
+	e, err := v.peal.CreateEndpoint(t.Context(), api.EndpointRequest{Name: "hook-of-acme", URL: "https://hook-of-acme.invalid/"})
+	if err == nil {
+		v.endpoint = e.ID
+		_, err = v.peal.UpdateEndpoint(t.Context(), e.ID, api.EndpointPatch{Disabled: new(true)}) // so that it does not move
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return v
 }
 
 // names are what nobody else may see of the victim.
 func (v *victim) names() []string {
 	return []string{
-		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.to, v.messageID, v.messageKey,
+		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.endpoint, v.to, v.messageID, v.messageKey,
 		v.integration.ID, v.integration.WebhookURL,
 	}
 }
@@ -66,7 +74,7 @@ func (v *victim) sight(t *testing.T) map[string]string {
 		"/v1/notifications/" + v.queued, "/v1/deliveries/" + v.queuedDelivery, "/v1/deliveries/" + v.delivered,
 		"/v1/deliveries/" + v.uncertain, "/v1/deliveries/" + v.dead, "/v1/dead-letters/" + v.dead, "/v1/dead-letters/groups",
 		"/v1/integrations", "/v1/keys", "/v1/users/" + v.user, "/v1/deliveries",
-		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/events?after=0&type=delivery.*",
+		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/endpoints/" + v.endpoint, "/v1/endpoints/" + v.endpoint + "/attempts", "/v1/events?after=0&type=delivery.*",
 	} {
 		a := v.do(t, "GET", path, v.key, "")
 		if a.status != http.StatusOK {
@@ -100,7 +108,7 @@ func (v *victim) attacks() map[string][]attack {
 		return []attack{{path: path, body: body, status: http.StatusForbidden, code: api.CodeForbidden}}
 	}
 	text := `"content":{"text":"hi"}`
-	n, d, dl, in := "/v1/notifications/", "/v1/deliveries/", "/v1/dead-letters/", "/v1/integrations/"
+	n, d, dl, in, ep := "/v1/notifications/", "/v1/deliveries/", "/v1/dead-letters/", "/v1/integrations/", "/v1/endpoints/"+v.endpoint
 	return map[string][]attack{
 		"send": {
 			{path: post, body: `{"recipient":{"phone":"+919812345678"},"integration":"` + v.integration.ID + `",` + text + `}`, status: 422, code: api.CodeInvalidRequest},
@@ -153,26 +161,39 @@ func (v *victim) attacks() map[string][]attack {
 		"pause-integration":  {lost(in + v.integration.ID + "/pause"), lost(in + "only-acme-has-it/pause")},
 		"resume-integration": {lost(in + v.integration.ID + "/resume")},
 		"test-integration":   {lost(in+v.integration.ID+"/test", `{"to":"+919812345678"}`)},
-		"list-keys":          {{path: "/v1/keys", status: found}},
-		"create-key":         {{path: "/v1/keys", body: `{"name":"k","scopes":["read"]}`, status: 201}},
-		"revoke-key":         {lost("/v1/keys/" + v.keyID)},
-		"get-user":           {lost("/v1/users/" + v.user)},
-		"delete-user":        {lost("/v1/users/" + v.user)},
-		"put-user":           {{path: "/v1/users/same-id", body: `{"phone":"+919800000000"}`, status: found}},
-		"list-devices":       {{path: "/v1/users/someone/devices", status: found}},
-		"put-device":         {{path: "/v1/users/mine/devices/mine", body: `{"kind":"fcm_token","token":"token-of-acme"}`, status: 201}}, // an address is taken within its tenant only
-		"delete-device":      {lost("/v1/users/" + v.user + "/devices/" + v.device)},
-		"get-client-config":  {{path: "/v1/client", status: found}},
-		"report-receipts":    {{path: "/v1/receipts", body: `{"delivery_id":"` + v.queuedDelivery + `","type":"opened"}`, status: 202, echoes: true}},
-		"list-user-keys":     {{path: "/v1/user-keys", status: found}},
-		"create-user-key":    {{path: "/v1/user-keys", body: `{"name":"k","algorithm":"HS256"}`, status: 201}},
-		"revoke-user-key":    {lost("/v1/user-keys/" + v.userKey)},
-		"backup":             operators("/v1/backup", ""),
-		"list-tenants":       operators("/v1/tenants", ""),
-		"create-tenant":      operators("/v1/tenants", `{"name":"Mine"}`),
-		"get-tenant":         operators("/v1/tenants/"+v.tenant, ""),
-		"update-tenant":      operators("/v1/tenants/"+v.tenant, `{"disabled":true}`),
-		"audit":              operators("/v1/audit", `{"tenant":"`+v.tenant+`"}`),
+		"list-endpoints":     {{path: "/v1/endpoints", status: found}},
+		"create-endpoint": { // a name is taken within its tenant only
+			{path: "/v1/endpoints", body: `{"name":"hook-of-acme","url":"https://peal.invalid/","types":["number.updated"]}`, status: 201},
+		},
+		"get-endpoint":           {lost(ep)},
+		"update-endpoint":        {lost(ep, `{"name":"mine"}`), lost(ep, `{"disabled":false}`)},
+		"delete-endpoint":        {lost(ep)},
+		"rotate-endpoint":        {lost(ep+"/rotate", `{}`)},
+		"test-endpoint":          {lost(ep + "/test")},
+		"replay-endpoint":        {lost(ep+"/replay", `{"failed":true}`), lost(ep+"/replay", `{"since":"2020-01-01T00:00:00Z"}`)},
+		"list-endpoint-attempts": {lost(ep + "/attempts")},
+		"enable-endpoint":        {lost(ep+"/enable", `{"from":"now"}`)},
+
+		"list-keys":         {{path: "/v1/keys", status: found}},
+		"create-key":        {{path: "/v1/keys", body: `{"name":"k","scopes":["read"]}`, status: 201}},
+		"revoke-key":        {lost("/v1/keys/" + v.keyID)},
+		"get-user":          {lost("/v1/users/" + v.user)},
+		"delete-user":       {lost("/v1/users/" + v.user)},
+		"put-user":          {{path: "/v1/users/same-id", body: `{"phone":"+919800000000"}`, status: found}},
+		"list-devices":      {{path: "/v1/users/someone/devices", status: found}},
+		"put-device":        {{path: "/v1/users/mine/devices/mine", body: `{"kind":"fcm_token","token":"token-of-acme"}`, status: 201}}, // an address is taken within its tenant only
+		"delete-device":     {lost("/v1/users/" + v.user + "/devices/" + v.device)},
+		"get-client-config": {{path: "/v1/client", status: found}},
+		"report-receipts":   {{path: "/v1/receipts", body: `{"delivery_id":"` + v.queuedDelivery + `","type":"opened"}`, status: 202, echoes: true}},
+		"list-user-keys":    {{path: "/v1/user-keys", status: found}},
+		"create-user-key":   {{path: "/v1/user-keys", body: `{"name":"k","algorithm":"HS256"}`, status: 201}},
+		"revoke-user-key":   {lost("/v1/user-keys/" + v.userKey)},
+		"backup":            operators("/v1/backup", ""),
+		"list-tenants":      operators("/v1/tenants", ""),
+		"create-tenant":     operators("/v1/tenants", `{"name":"Mine"}`),
+		"get-tenant":        operators("/v1/tenants/"+v.tenant, ""),
+		"update-tenant":     operators("/v1/tenants/"+v.tenant, `{"disabled":true}`),
+		"audit":             operators("/v1/audit", `{"tenant":"`+v.tenant+`"}`),
 	}
 }
 
