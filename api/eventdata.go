@@ -61,7 +61,7 @@ type TemplateEvent struct {
 	Name           string `json:"name"`
 	Language       string `json:"language"`
 	Category       string `json:"category,omitempty"`
-	Status         string `json:"status" doc:"The provider's word: APPROVED, PAUSED, REJECTED, …"`
+	Status         string `json:"status" doc:"As in GET /v1/integrations/{id}/templates: approved, paused, rejected, …"`
 	PreviousStatus string `json:"previous_status,omitempty"`
 	Quality        string `json:"quality,omitempty"`
 	Reason         string `json:"reason,omitempty"`

@@ -56,8 +56,8 @@ func EventTypes() []EventType {
 		{"contact.opted_out", "A contact does not want to be written to any more.", contact("keyword", "STOP")},
 		{"contact.opted_in", "A contact may be written to again.", contact("api", "")},
 		{"template.updated", "The provider's word on a template has changed.", &TemplateEvent{
-			IntegrationID: "01982701-4b2a-7c5d-8e6f-0a1b2c3d4e5f", Name: "order_shipped", Language: "en", Category: "UTILITY",
-			Status: "PAUSED", PreviousStatus: "APPROVED", Quality: "RED", Reason: "many people blocked it",
+			IntegrationID: "01982701-4b2a-7c5d-8e6f-0a1b2c3d4e5f", Name: "order_shipped", Language: "en", Category: "utility",
+			Status: "paused", PreviousStatus: "approved", Quality: "red", Reason: "many people blocked it",
 		}},
 		{"integration.paused", "It sends nothing until it is mended, resumed, or its pause is over. Told again when the reason changes.", integration("credentials", "401: Invalid OAuth access token")},
 		{"integration.resumed", "Its pause was lifted.", integration("credentials", "")},

@@ -17,3 +17,8 @@ type ReadRequest struct {
 	MessageID string `json:"message_id" minLength:"1" maxLength:"256" doc:"The provider's id of the message that came in" example:"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI="`
 	Typing    bool   `json:"typing,omitempty" doc:"Also show that an answer is being written: for 25 seconds, or until it is there"`
 }
+
+// InboundReadRequest is the body of POST /v1/inbound/{id}/read.
+type InboundReadRequest struct {
+	Typing bool `json:"typing,omitempty" doc:"Also show that an answer is being written: for 25 seconds, or until it is there"`
+}

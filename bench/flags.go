@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"peal/bench/internal/callbacks"
 	"peal/bench/internal/push"
 	"peal/bench/internal/rivals"
 	"peal/bench/internal/slope"
@@ -20,6 +21,7 @@ const usage = `usage: bench run    [flags]   measure, with numbers worth keeping
        bench rivals [flags]   measure Peal beside other queues that do the same work
        bench push   [flags]   measure pushes over FCM and APNs, and a fan-out to many devices
        bench slope  [flags]   measure an empty log beside a long one with a long queue
+       bench callbacks [flags]  measure how fast webhooks are taken, and that none is lost
 
 `
 
@@ -29,6 +31,7 @@ type command struct {
 	options      suite.Options
 	systems      []string      // of rivals and push
 	slopeOptions slope.Options // but for the options that all have
+	hooks        callbacks.Options
 	json         bool
 	selfProfile  string
 }
@@ -48,6 +51,8 @@ func parse(args []string, stderr io.Writer) (command, error) {
 		c.options = slopeDefaults()
 	case "push":
 		c.options = pushDefaults()
+	case "callbacks":
+		c.options = callbacksDefaults()
 	case "-h", "-help", "--help", "help":
 		c.name, args = "run", []string{"run", "-h"}
 	default:
@@ -73,6 +78,9 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	switch c.name {
 	case "slope":
 		o := c.slope()
+		return c, o.Validate()
+	case "callbacks":
+		o := c.callbacks()
 		return c, o.Validate()
 	case "rivals":
 		if _, err := rivals.Launchers(c.systems, &rivals.Tools{}); err != nil {
@@ -102,6 +110,11 @@ func (c *command) flags(fs *flag.FlagSet) (readLists func()) {
 		own = func() { c.systems = strings.Split(*systems, ",") }
 		fs.IntVar(&c.options.Devices, "devices", c.options.Devices, "that single notifications and batches go to, one after another")
 		fs.IntVar(&c.options.Audience, "audience", c.options.Audience, "devices that a fan-out goes to")
+	case "callbacks":
+		o := &c.hooks
+		fs.IntVar(&o.PerBody, "per-body", 1, "statuses in a webhook")
+		fs.BoolVar(&o.Large, "large", false, "over PostgreSQL, which is restarted in the middle")
+		fs.IntVar(&o.Reference, "reference", 10_000, "webhooks that a bare server takes first, to compare with")
 	case "slope":
 		o := &c.slopeOptions
 		fs.IntVar(&o.Rows, "rows", 10_000_000, "rows in the log of the full side")
@@ -184,6 +197,13 @@ func (c *command) smokePush() suite.Options {
 	o := c.options
 	o.Scenarios, o.Devices, o.Audience = suite.PushScenarios(), 1000, 200
 	o.Messages = min(o.Messages, 1000)
+	return o
+}
+
+// callbacksDefaults is three times a rate of 1,000 messages a second, which Meta gives who asks for it.
+func callbacksDefaults() suite.Options {
+	o := defaults()
+	o.Rate, o.Duration, o.Concurrency = 3000, 20*time.Second, 256
 	return o
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"peal/bench/internal/callbacks"
 	"peal/bench/internal/push"
 	"peal/bench/internal/rivals"
 	"peal/bench/internal/slope"
@@ -29,6 +30,12 @@ func (c *command) measure(ctx context.Context) (report, error) {
 			return report{}, err
 		}
 		return report{all: rep, table: rep.WriteTable}, nil
+	case "callbacks":
+		rep, err := callbacks.Run(ctx, c.callbacks())
+		if err != nil {
+			return report{}, err
+		}
+		return report{all: rep, table: rep.WriteTable, failed: rep.Failed()}, nil
 	case "rivals":
 		rep, err := c.measureRivals(ctx)
 		if err != nil {
@@ -104,6 +111,13 @@ func (c *command) measureRivals(ctx context.Context) (*suite.Report, error) {
 // slope is the options of the command slope.
 func (c *command) slope() slope.Options {
 	o := c.slopeOptions
+	o.Options = c.options
+	return o
+}
+
+// callbacks is the options of the command callbacks.
+func (c *command) callbacks() callbacks.Options {
+	o := c.hooks
 	o.Options = c.options
 	return o
 }

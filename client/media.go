@@ -69,3 +69,14 @@ func (c *Client) MarkRead(ctx context.Context, idOrName string, req api.ReadRequ
 	_, err = c.do(ctx, call{method: http.MethodPost, path: path, body: req}, nil)
 	return err
 }
+
+// ReadInbound marks a message that somebody wrote as read, by Peal's id; with typing they see for a while that an answer is
+// being written.
+func (c *Client) ReadInbound(ctx context.Context, id string, typing bool) error {
+	path, err := item("/v1/inbound", id, "read")
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, call{method: http.MethodPost, path: path, body: api.InboundReadRequest{Typing: typing}}, nil)
+	return err
+}

@@ -55,6 +55,15 @@ func TestRoutes(t *testing.T) {
 		{"POST /v1/dead-letters/discard", `{"filter":{"error_code":"x"}}`, func(ctx context.Context, c *Client) error {
 			return second(c.DiscardDeadLetters(ctx, api.DiscardRequest{Filter: api.DeadLetterFilter{ErrorCode: "x"}}))
 		}},
+		{"GET /v1/callbacks?cursor=7&integration=wa&limit=3&since=2026-01-01T21%3A34%3A05.006Z&state=unreadable", "", func(ctx context.Context, c *Client) error {
+			return second(c.CallbackPage(ctx, CallbackQuery{Integration: "wa", State: api.CallbackUnreadable, Since: at, Limit: 3, Cursor: "7"}))
+		}},
+		{"GET /v1/callbacks/u7", "", func(ctx context.Context, c *Client) error { return second(c.Callback(ctx, "u7")) }},
+		{"POST /v1/callbacks/replay", `{"integration":"wa","ids":["u7"],"dry_run":true}`, func(ctx context.Context, c *Client) error {
+			return second(c.ReplayCallbacks(ctx, api.ReplayRequest{Integration: "wa", IDs: []string{"u7"}, DryRun: true}))
+		}},
+		{"GET /v1/callbacks/replays", "", func(ctx context.Context, c *Client) error { return second(c.Replays(ctx)) }},
+		{"GET /v1/callbacks/replays/r1", "", func(ctx context.Context, c *Client) error { return second(c.Replay(ctx, "r1")) }},
 		{"GET /v1/integrations", "", func(ctx context.Context, c *Client) error { return second(c.Integrations(ctx)) }},
 		{"GET /v1/integrations/wa%2Fmain", "", func(ctx context.Context, c *Client) error { return second(c.Integration(ctx, "wa/main")) }},
 		{"PATCH /v1/integrations/wa", `{"credentials":{"api_key":"k"}}`, func(ctx context.Context, c *Client) error {
@@ -74,6 +83,7 @@ func TestRoutes(t *testing.T) {
 		{"POST /v1/integrations/wa/media?filename=a.png&fresh=true", "abc", func(ctx context.Context, c *Client) error {
 			return second(c.UploadMedia(ctx, "wa", Upload{Type: "image/png", Name: "a.png", Data: strings.NewReader("abc"), Fresh: true}))
 		}},
+		{"POST /v1/inbound/i1/read", `{"typing":true}`, func(ctx context.Context, c *Client) error { return c.ReadInbound(ctx, "i1", true) }},
 		{"POST /v1/integrations/wa/read", `{"message_id":"wamid.1","typing":true}`, func(ctx context.Context, c *Client) error {
 			return c.MarkRead(ctx, "wa", api.ReadRequest{MessageID: "wamid.1", Typing: true})
 		}},

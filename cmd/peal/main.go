@@ -32,6 +32,7 @@ type cli struct {
 	Inbound     InboundCmd     `cmd:"" group:"client" help:"Look at what people wrote."`
 	Events      EventsCmd      `cmd:"" group:"client" help:"Print the event log, or follow it: what happens to deliveries, integrations, contacts, …"`
 	DLQ         DLQCmd         `cmd:"" group:"client" name:"dlq" help:"Look after dead letters: deliveries that ran out of attempts."`
+	Callbacks   CallbacksCmd   `cmd:"" group:"client" help:"Look at webhooks as they came, and replay them."`
 	User        UserCmd        `cmd:"" group:"client" help:"Keep the users that notifications can name."`
 	Device      DeviceCmd      `cmd:"" group:"client" help:"Keep users' devices."`
 	UserKey     UserKeyCmd     `cmd:"" group:"client" help:"Keep the keys that sign user tokens, by which apps speak for their users."`

@@ -65,6 +65,8 @@ type App struct {
 	folder    *track.Folder
 	checker   *track.Checker
 	retainer  *track.Retainer
+	archivist *track.Archivist
+	replayer  *track.Replayer
 	unseen    *track.Unseen
 	numbers   *track.NumberWatch
 	outbound  *outbound.Stage
@@ -221,7 +223,8 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	})
 	a.service.CallWith(a.env())
 	templates := catalogue.Config{
-		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Log: a.log, Now: a.clock.Now,
+		Records: a.store, Integrations: a.directory, Env: a.env(), Tell: a.stream.Changed, Notices: a.store,
+		Log: a.log, Now: a.clock.Now,
 	}
 	if a.has(peal.RoleSend) {
 		templates.Jobs = a.stream
@@ -233,7 +236,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Now: a.clock.Now,
 	})
 	a.folder = &track.Folder{
-		Integrations: a.directory, Records: a.store, People: a.store, Jobs: a.stream, Callbacks: a.stream, Held: a.store, Sealer: v, Metrics: a.metrics, Log: a.log,
+		Integrations: a.directory, Records: a.store, People: a.store, Jobs: a.stream, Callbacks: a.stream, Held: a.store, Archive: a.stream, Sealer: v, Metrics: a.metrics, Log: a.log,
 		Templates: a.catalogue, Numbers: a.store, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
@@ -245,6 +248,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 	a.numbers = &track.NumberWatch{
 		Integrations: a.directory, Records: a.store, Env: a.env(), Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
 	}
+	a.archive()
 	a.unseen = &track.Unseen{Records: a.store, After: after, Log: a.log, Now: a.clock.Now}
 	a.outbound = outbound.New(outbound.Config{
 		Own: a.call, Records: a.store, Events: a.store, Watch: a.bell.Watch, Poll: pollEvents, Vault: v, Guard: a.guard, Metrics: a.metrics, Log: a.log, Version: Version, Now: a.clock.Now,
@@ -272,7 +276,8 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		}),
 		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
-		Audit: a.auditor, Backup: a.Backup,
+		Audit: a.auditor, Backup: a.Backup, Replays: a.store, Replay: a.replayer.Wake,
+		Callbacks:    &track.Reader{Folder: a.folder, Library: a.stream, Unreadables: a.store},
 		Integrations: a.service, Endpoints: a.endpoints(v), Jobs: a.stream, Metrics: a.metrics, Events: a.store, Waker: a.bell, Docs: web.DocsHandler(), Client: web.Client(), Ready: a.ready,
 		Numbers: a.store,
 		Quotas:  a.quotas, Queues: a.queues, Now: a.clock.Now,

@@ -140,7 +140,7 @@ func (a *App) stagesOf() []stage {
 		all = append(all, a.folder, a.outbound)
 		for name, s := range map[string]stage{
 			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor, "endpoints": a.told,
-			"templates": a.catalogue.Syncer(), "numbers": a.numbers,
+			"templates": a.catalogue.Syncer(), "numbers": a.numbers, "archive": a.archivist, "replay": a.replayer,
 		} {
 			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
 		}

@@ -49,8 +49,8 @@ type Config struct {
 	Integrations Integrations
 	Jobs         Jobs // gets what waited for a template; nil: this node wakes nothing
 	Env          provider.Env
-	Tell         func()                                               // the other nodes, of what was changed here; nil: there are none
-	Changed      func(ctx context.Context, all []peal.TemplateChange) // told of templates that are others now; nil: nobody
+	Tell         func() // the other nodes, of what was changed here; nil: there are none
+	Notices      Teller // of templates that are others now; nil: nobody is told
 	Log          *slog.Logger
 	Now          func() time.Time // default time.Now
 	Every        time.Duration    // how often a catalogue is read though nobody asks; default 6 h
@@ -95,9 +95,6 @@ func New(cfg Config) *Catalogue {
 	}
 	if cfg.Tell == nil {
 		cfg.Tell = func() {}
-	}
-	if cfg.Changed == nil {
-		cfg.Changed = func(context.Context, []peal.TemplateChange) {}
 	}
 	if cfg.Every == 0 {
 		cfg.Every = 6 * time.Hour

@@ -58,7 +58,7 @@ func (c *Catalogue) told(ctx context.Context, all []peal.TemplateChange) {
 		}
 	}
 	if len(all) > 0 {
-		c.cfg.Changed(ctx, all)
+		c.notice(ctx, all)
 	}
 }
 
@@ -78,6 +78,8 @@ func (c *Catalogue) Answered(in *peal.Integration, t *api.Template, w *peal.Temp
 		c.cfg.Log.Warn("state of a template not recorded; the next call finds it out again", "integration_id", in.ID, "template", t.Name, "error", err)
 	}
 	if w.Status == peal.TemplateBroken && change != nil {
+		change = nil // it goes as before
+		c.cfg.Tell()
 		c.cfg.Log.Error("a message did not fit its template", "integration_id", in.ID, "template", t.Name, "language", t.Language, "code", w.Code, "reason", w.Reason)
 	}
 	c.changedOne(ctx, change)

@@ -37,7 +37,9 @@ type Config struct {
 	DatabaseURLFile string        `name:"database-url-file" env:"PEAL_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the database's URL."`
 	Retention       time.Duration `name:"retention" env:"PEAL_RETENTION" default:"2160h" placeholder:"DURATION" help:"How long notifications and deliveries are kept after they were accepted; what is in flight and dead letters stay longer. 0: for ever."`
 
-	EventRetention time.Duration `name:"event-retention" env:"PEAL_EVENT_RETENTION" default:"168h" placeholder:"DURATION" help:"How long tenants' event logs go back, from which their systems catch up. 0: for ever."`
+	EventRetention    time.Duration `name:"event-retention" env:"PEAL_EVENT_RETENTION" default:"168h" placeholder:"DURATION" help:"How long tenants' event logs go back, from which their systems catch up. 0: for ever."`
+	CallbackRetention time.Duration `name:"callback-retention" env:"PEAL_CALLBACK_RETENTION" default:"720h" placeholder:"DURATION" help:"How long webhooks are kept as they came, so that they can be looked at and replayed. 0: until they are folded in."`
+	CallbackMaxBytes  int64         `name:"callback-max-bytes" env:"PEAL_CALLBACK_MAX_BYTES" default:"10737418240" placeholder:"BYTES" help:"How much kept webhooks may take on disk, on each server that keeps them; the oldest leave first, and none before it is folded in. With the embedded broker never more than half of what the disk has for them. 0: as much as there are."`
 
 	DeviceUnseen string `name:"device-unseen" env:"PEAL_DEVICE_UNSEEN" default:"6480h" placeholder:"DURATION" help:"After how long devices that were not heard of are retired; 0: never. Kinds of devices may have their own: 6480h,apns=0,webpush=4320h."`
 

@@ -13,7 +13,7 @@ func TestDefault(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:7325", Data: "peal-data", LogLevel: "info", LogFormat: "json",
 		TenantMaxQueued: 5_000_000, DrainTimeout: 20 * time.Second, MaxBodyBytes: 1 << 20, MaxBatchBytes: 8 << 20,
-		AcceptQueue: 4096, LedgerEvery: 30 * time.Second, Retention: 2160 * time.Hour, EventRetention: 168 * time.Hour, DeviceUnseen: "6480h",
+		AcceptQueue: 4096, LedgerEvery: 30 * time.Second, Retention: 2160 * time.Hour, CallbackRetention: 720 * time.Hour, CallbackMaxBytes: 10 << 30, EventRetention: 168 * time.Hour, DeviceUnseen: "6480h",
 	}
 	if diff := cmp.Diff(want, Default()); diff != "" {
 		t.Errorf("Default() (-want +got):\n%s", diff)

@@ -28,6 +28,7 @@ const (
 	minRetention    = 24 * time.Hour // as long as idempotency keys stand
 	maxRetention    = 100 * 365 * 24 * time.Hour
 	maxPublicPath   = 512
+	maxKept         = 1 << 50 // more than disks hold
 )
 
 // Validate checks the whole and reports everything that is wrong, each with the flag and variable that set it
@@ -41,6 +42,8 @@ func (c *Config) Validate() error {
 		c.validatePublicURL(),
 		c.ValidateDatabaseURL(),
 		c.validateRetention(),
+		named("callback-retention", between(c.CallbackRetention, 0, maxRetention)),
+		named("callback-max-bytes", between(c.CallbackMaxBytes, 0, maxKept)),
 		c.validateDeviceUnseen(),
 		c.validateKeys(),
 		c.validateNetworks(),

@@ -104,6 +104,8 @@ func (t *teller) dueLater(due time.Time) api.ExplainNext {
 		return t.will("it goes out when its turn on the ladder comes, unless a receipt comes first; earlier, if the rung before ends without success", "ladder", due, f)
 	case t.d.Attempts == t.d.Round && t.d.ErrorCode == "" || due.Equal(t.Notification.SendAt):
 		return t.will("it goes out at its time", "send_at", due, f)
+	case peal.WaitsForTemplate(t.d.ErrorCode):
+		return t.will("it goes out when its template can be sent", "template", time.Time{}, f)
 	case t.held():
 		return t.will("it goes out when the wait is over", t.d.ErrorCode, due, f)
 	case !t.d.ExpiresAt.IsZero() && !due.Before(t.d.ExpiresAt):

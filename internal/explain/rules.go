@@ -19,8 +19,12 @@ const (
 	docsPauses  = "docs/states.md#pauses-of-an-integration"
 	docsStuck   = "docs/states.md#sent-without-a-receipt"
 	docsFlow    = "docs/flow.md"
+	docsConsent = "docs/inbound.md#opting-out-and-in"
+	docsWindow  = "docs/inbound.md#the-24-hour-window"
 	docsLadders = "docs/ladders.md"
 	docsPushes  = "docs/api.md#pushes"
+
+	docsTemplates = "docs/providers/whatsapp_cloud.md#templates"
 )
 
 // Rules lists all rules that have a name here, in the order of a notification's life. A code that is not among them is
@@ -41,9 +45,11 @@ func Rules() []Rule {
 		{"device_gone", "the device was deleted after this was accepted", docsPushes},
 		{"device_moved", "the device is another user's since this was accepted", docsPushes},
 		{"device_changed", "the device has registered another way since, which the integration does not reach", docsPushes},
-		{"opted_out", "the contact does not want messages of this kind", docsAPI},
-		{"window_closed", "free text may only go within 24 hours of the contact's last message", docsAPI},
-		{"template_paused", "the provider has paused the template, or refuses it", docsAPI},
+		{"opted_out", "the contact does not want messages of this kind", docsConsent},
+		{"no_opt_in", "messages of this kind only go to who has asked for them", docsConsent},
+		{"window_closed", "free text may only go within 24 hours of the contact's last message", docsWindow},
+		{"fell_back", "refused outside of these 24 hours, it goes once more, as its fallback template", docsWindow},
+		{"template", "the provider does not let the template be sent now: what is of it waits, the others go on", docsTemplates},
 		{"ladder", "the notification names what to try one after the other, until a receipt comes", docsLadders},
 		{"ladder_satisfied", "a receipt on another rung of the ladder made it needless", docsLadders},
 		{"ladder_due", "no such receipt came on a rung before until its turn", docsLadders},

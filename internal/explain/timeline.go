@@ -67,8 +67,10 @@ func (t *teller) attempted(e *peal.Event) {
 	if t.Integration != nil {
 		in["max_attempts"] = t.Integration.MaxAttempts
 	}
-	decision := string(e.Status)
+	decision, rule := string(e.Status), "attempt_"+string(e.Class)
 	switch {
+	case peal.WaitsForTemplate(e.Code) && e.Status == peal.Queued:
+		decision, rule = "back into the queue; it waits for its template", "template"
 	case e.Class == peal.ClassThrottled:
 		decision = "back into the queue, throttled"
 	case e.Class == peal.ClassIntegration:
@@ -76,7 +78,7 @@ func (t *teller) attempted(e *peal.Event) {
 	case e.Status == peal.Queued:
 		decision = "to be tried again"
 	}
-	t.add(e.At, stageSend, decision, t.book.rule("attempt_"+string(e.Class)), in, e.Detail)
+	t.add(e.At, stageSend, decision, t.book.rule(rule), in, e.Detail)
 	if e.Status == peal.Failed && (e.Class == peal.ClassTemporary || e.Class == peal.ClassUnknown) {
 		t.add(e.At, stageSend, "a dead letter", t.book.rule("out_of_attempts"), facts{"attempts": e.Attempt, "max_attempts": in["max_attempts"]}, "")
 	}
@@ -126,6 +128,8 @@ func (t *teller) told(e *peal.Event) {
 			stage = stageRoute
 		}
 		in = facts{"user_id": t.d.UserID, "recipient": t.d.Recipient}
+	case peal.EventHeld:
+		decision, stage, rule = "waits for its template", stageSend, t.book.rule("template")
 	case peal.EventCanceled:
 		decision, stage, rule = "canceled", stagePerson, t.book.rule(e.Code, "cancel")
 		if e.Code == peal.CodeLadderSatisfied {
@@ -141,6 +145,8 @@ func (t *teller) told(e *peal.Event) {
 	case peal.EventExpired:
 		decision, stage, rule = "expired", stageSend, t.book.rule("expires_at")
 		in = facts{"expires_at": t.d.ExpiresAt}
+	case peal.EventFellBack:
+		decision, rule = "queued again, with its fallback template", t.book.rule("fell_back")
 	case peal.EventRedriven:
 		decision, stage, rule = "queued again", stagePerson, t.book.rule("redrive")
 	case peal.EventDiscarded:

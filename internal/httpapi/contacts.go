@@ -40,8 +40,8 @@ type (
 		Contact string `path:"contact" maxLength:"140" doc:"E.164, or a WhatsApp user id"`
 	}
 	putConsentsInput struct {
-		contactInput
-		Body api.ConsentsRequest
+		Contact string `path:"contact" maxLength:"140" doc:"E.164, or a WhatsApp user id"`
+		Body    api.ConsentsRequest
 	}
 	contactOutput  struct{ Body api.KnownContact }
 	consentsOutput struct{ Body api.ConsentList }

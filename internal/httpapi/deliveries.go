@@ -29,7 +29,7 @@ type Page struct {
 
 type logInput struct {
 	Page
-	Recipient      string    `query:"recipient" maxLength:"128" doc:"E.164; write + as %2B"`
+	Recipient      string    `query:"recipient" maxLength:"140" doc:"E.164, write + as %2B; a WhatsApp user id, or a device"`
 	MessageID      string    `query:"message_id" maxLength:"255" doc:"The provider's id"`
 	NotificationID string    `query:"notification_id" maxLength:"64"`
 	Integration    string    `query:"integration" maxLength:"64" doc:"Id or name"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -17,10 +18,13 @@ func (s *Server) hooks() {
 	s.mux.HandleFunc("GET /hooks/{kind}/{token}", s.handshake)
 }
 
+// hookKind is the kind of provider in a webhook's address, which may be written with hyphens, as in whatsapp-cloud.
+func hookKind(r *http.Request) string { return strings.ReplaceAll(r.PathValue("kind"), "-", "_") }
+
 // handshake answers a provider that asks whether a webhook's address is ours. The answer is what it gave us itself: no
 // browser may take it for a page.
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
-	answer, err := s.cfg.Door.Handshake(r.PathValue("kind"), r.PathValue("token"), r.URL.Query())
+	answer, err := s.cfg.Door.Handshake(hookKind(r), r.PathValue("token"), r.URL.Query())
 	if err != nil {
 		p := s.fail(r.Context(), err)
 		if p.Status == http.StatusMethodNotAllowed {
@@ -35,7 +39,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 
 // hook keeps a webhook and answers. What it says is understood later.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
-	kind, token := r.PathValue("kind"), r.PathValue("token")
+	kind, token := hookKind(r), r.PathValue("token")
 	if !s.cfg.Door.Known(kind, token) { // before a stranger holds a place or a byte of memory
 		w.Header().Set("Connection", "close") // or net/http would read the body before it answers
 		s.writeProblem(w, r, newProblem(api.CodeNotFound, "there is no such webhook address"))

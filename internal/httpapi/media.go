@@ -54,6 +54,9 @@ func (s *Server) mediaRoutes() {
 	read := op("mark-read", http.MethodPost, "/v1/integrations/{id}/read", "Integrations", "Mark a message that came in as read, and show that an answer is being written")
 	read.DefaultStatus = http.StatusNoContent
 	huma.Register(s.api, read, s.markRead)
+	answer := op("read-inbound", http.MethodPost, "/v1/inbound/{id}/read", "Inbound", "Mark a message that somebody wrote as read, and show that an answer is being written")
+	answer.DefaultStatus = http.StatusNoContent
+	huma.Register(s.api, answer, s.readInbound)
 }
 
 type readInput struct {
@@ -74,6 +77,23 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*struct{}, error)
 		return nil, s.fail(ctx, err)
 	}
 	return nil, nil //nolint:nilnil // no content
+}
+
+type readInboundInput struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body api.InboundReadRequest
+}
+
+func (s *Server) readInbound(ctx context.Context, in *readInboundInput) (*struct{}, error) {
+	tenantID, err := s.tenant(ctx, api.ScopeSend)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.cfg.Inbound.InboundMessage(ctx, tenantID, strings.ToLower(in.ID))
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	return s.markRead(ctx, &readInput{ID: m.IntegrationID, Body: api.ReadRequest{MessageID: m.MessageID, Typing: in.Body.Typing}})
 }
 
 // isUpload tells the one route below /v1 whose body is not JSON.

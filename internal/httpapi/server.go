@@ -158,6 +158,9 @@ type Config struct {
 	Kinds        []provider.Kind // of providers, to check devices by
 	Audit        Auditor
 	Numbers      Numbers
+	Callbacks    Callbacks
+	Replays      Replays
+	Replay       func() // called when a replay was asked for
 	Integrations *integration.Service
 	Endpoints    *outbound.Service
 	Door         Door
@@ -226,6 +229,9 @@ func New(cfg Config) *Server {
 	if cfg.Waker == nil {
 		cfg.Waker = noWaker{}
 	}
+	if cfg.Replay == nil {
+		cfg.Replay = func() {}
+	}
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
@@ -244,6 +250,7 @@ func New(cfg Config) *Server {
 	s.uncertain()
 	s.deadLetters()
 	s.events()
+	s.callbacks()
 	s.integrations()
 	s.endpoints()
 	s.templates()
@@ -274,7 +281,7 @@ func (s *Server) openAPI() huma.Config {
 		"key":  {Type: "http", Scheme: "bearer", Description: "An API key of the tenant; or the operator's key, with the header " + api.TenantHeader + " that names the tenant which the request is for"},
 		"user": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user token, which the tenant's backend signs for one of its users: for their devices and receipts alone"},
 	}
-	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Inbound", "Events", "Endpoints", "Users", "Devices", "Contacts", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
+	for _, t := range []string{"Notifications", "Deliveries", "Dead letters", "Webhooks", "Inbound", "Events", "Endpoints", "Users", "Devices", "Contacts", "Integrations", "API keys", "User keys", "Tenants (operator)", "Audit (operator)"} {
 		c.Tags = append(c.Tags, &huma.Tag{Name: t})
 	}
 	c.Security = []map[string][]string{{"key": {}}}

@@ -30,6 +30,7 @@ type Metrics struct {
 	Callbacks  *prometheus.CounterVec
 	Held       prometheus.Counter
 	Backlog    prometheus.Gauge // webhooks that wait to be folded in
+	Archive    prometheus.Gauge // bytes of webhooks that are kept
 	Parked     prometheus.Counter
 	Unmatched  prometheus.Counter
 	Unreadable prometheus.Counter
@@ -134,6 +135,7 @@ func New() *Metrics {
 		Unopened:   gauge("peal_integration_unopened", "1 while this node cannot open the integration, and leaves it to others.", "integration"),
 		Callbacks:  counter("peal_callbacks_total", "Webhooks taken, by integration.", "integration"),
 		Held:       counter("peal_callbacks_held_total", "Webhooks that the records kept, since the broker was away.").WithLabelValues(),
+		Archive:    gauge("peal_callbacks_kept_bytes", "Bytes that the webhooks take which are kept, folded in or not.").WithLabelValues(),
 		Backlog:    gauge("peal_callbacks_backlog", "Webhooks that wait to be folded into the records.").WithLabelValues(),
 		Parked:     counter("peal_receipts_parked_total", "Receipts of messages that no row knew yet.").WithLabelValues(),
 		Unmatched:  counter("peal_receipts_unmatched_total", "Receipts that were given up on: no row ever knew their message.").WithLabelValues(),

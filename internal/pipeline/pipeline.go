@@ -13,8 +13,11 @@ import (
 // Streams.
 const (
 	Deliveries = "DELIVERIES" // jobs: work queue, one per delivery
-	Callbacks  = "CALLBACKS"  // raw webhooks: work queue, synced before the webhook is answered
+	Callbacks  = "WEBHOOKS"   // raw webhooks, synced before the webhook is answered, and kept for long after they are folded
 )
+
+// OldCallbacks is the stream of versions that did not keep webhooks. What waits in it moves over at the start.
+const OldCallbacks = "CALLBACKS"
 
 // Subjects of the streams.
 const (
@@ -49,7 +52,7 @@ const OldDeliverSubjects = "deliver.*.*.*"
 // LaterSubject is where a job waits for its time.
 func LaterSubject(deliveryID string) string { return "later." + deliveryID }
 
-// CallbackSubject is where an integration's webhooks are kept until they are folded in.
+// CallbackSubject is where an integration's webhooks are kept.
 func CallbackSubject(integrationID string) string { return "callback." + integrationID }
 
 // DeliveryOf takes the delivery's id from a subject that DeliverSubject or LaterSubject made.
@@ -129,7 +132,25 @@ type Held struct {
 	ID            string
 	IntegrationID string
 	ReceivedAt    time.Time
+	Folded        bool // it only waits for the broker, which keeps it with the others
 	Body          []byte
+}
+
+// Kept is a webhook of the archive, sealed.
+type Kept struct {
+	Seq           uint64 // its place in the archive
+	Part          int    // which of those that were kept together there, from 1; 0: it is alone
+	IntegrationID string
+	At            time.Time // when it came into the archive
+	Body          []byte
+}
+
+// Archive is what is kept of webhooks.
+type Archive struct {
+	First, Last uint64 // places of the oldest and the newest
+	Folded      uint64 // the place up to which all are folded in
+	Count       uint64
+	Bytes       uint64
 }
 
 // Unkeyed is a sent delivery that is to be looked up at its provider.

@@ -38,7 +38,10 @@ const (
 	// What may have been expanded since is not expanded again.
 	sqlDoubtExpansions = `UPDATE expansions SET ended_at = ?1, outcome = ?2 WHERE ended_at IS NULL
 		AND (due_at IS NULL OR due_at <= ?1) AND notification_id < ?3`
-	sqlDoubt = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
+	// Nor who has written since: until that is known again, providers are asked.
+	sqlDoubtWritten   = `UPDATE contacts SET last_inbound_at = NULL WHERE last_inbound_at IS NOT NULL`
+	sqlDoubtListening = `DELETE FROM listening`
+	sqlDoubt          = `UPDATE communications_log SET status = 'uncertain', error_code = ?1, error_reason = ?2,
 		attempts = attempts + CASE status WHEN 'queued' THEN 1 ELSE 0 END, check_at = ?3, updated_at = ?3, due_at = NULL, put_back = NULL
 		WHERE in_flight = 1 AND integration_id = ?4 AND delivery_id`
 )
@@ -100,10 +103,17 @@ func (d *Doubt) set(ctx context.Context, reads *pool, write func(context.Context
 	}
 	r.Harmless = harmless
 	err = write(ctx, func(t *tx) error {
-		return t.exec(sqlDoubtExpansions, d.Now.UnixMicro(), string(peal.ExpansionRestored), d.bound())
+		err := t.exec(sqlDoubtExpansions, d.Now.UnixMicro(), string(peal.ExpansionRestored), d.bound())
+		if err == nil {
+			err = t.exec(sqlDoubtWritten)
+		}
+		if err == nil {
+			err = t.exec(sqlDoubtListening)
+		}
+		return err
 	})
 	if err != nil {
-		return r, fmt.Errorf("end expansions: %w", err)
+		return r, fmt.Errorf("end expansions, forget who wrote: %w", err)
 	}
 	for id := range integrations {
 		for after, n := "", doubtStep; n == doubtStep; {

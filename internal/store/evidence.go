@@ -100,21 +100,30 @@ func foldOne(t *tx, f *peal.Folded, e *peal.Evidence, now time.Time) error {
 }
 
 // find looks for the row: the one that was asked after, else by the key that webhooks use or the id of the send's answer.
+// Nobody else changes it until the transaction ends.
 func find(t *tx, e *peal.Evidence) (r foundRow, found bool, err error) {
+	return seek(t, e, t.d.forUpdate)
+}
+
+func seek(t *tx, e *peal.Evidence, lock string) (r foundRow, found bool, err error) {
 	if e.DeliveryID != "" {
-		return findBy(t, sqlByDelivery, e.TenantID, e.DeliveryID, e.IntegrationID)
+		return seekBy(t, lock, sqlByDelivery, e.TenantID, e.DeliveryID, e.IntegrationID)
 	}
 	if e.MessageKey != "" {
-		r, found, err = findBy(t, sqlByKey, e.IntegrationID, e.MessageKey)
+		r, found, err = seekBy(t, lock, sqlByKey, e.IntegrationID, e.MessageKey)
 	}
 	if err == nil && !found && e.MessageID != "" {
-		r, found, err = findBy(t, sqlByID, e.TenantID, e.MessageID, e.IntegrationID)
+		r, found, err = seekBy(t, lock, sqlByID, e.TenantID, e.MessageID, e.IntegrationID)
 	}
 	return r, found, err
 }
 
 func findBy(t *tx, query string, args ...any) (r foundRow, found bool, err error) {
-	row, err := t.row(query+t.d.forUpdate, args...)
+	return seekBy(t, t.d.forUpdate, query, args...)
+}
+
+func seekBy(t *tx, lock, query string, args ...any) (r foundRow, found bool, err error) {
+	row, err := t.row(query+lock, args...)
 	if err != nil {
 		return r, false, err
 	}

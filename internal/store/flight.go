@@ -96,14 +96,6 @@ func (s *Store) Depths(ctx context.Context) ([]peal.Depth, error) {
 	return all, nil
 }
 
-// Unreadable keeps a webhook that could not be understood; the body is sealed by the caller.
-func (s *Store) Unreadable(ctx context.Context, integrationID string, received time.Time, reason string, sealed []byte) error {
-	return s.write(ctx, func(t *tx) error {
-		return t.exec(`INSERT INTO unreadable (integration_id, received_at, reason, body) VALUES (?, ?, ?, ?)`,
-			integrationID, received.UnixMicro(), reason, sealed)
-	})
-}
-
 // keptFor is how long stays what was given up on: evidence that no row ever knew, webhooks that could not be read.
 const keptFor = 30 * 24 * time.Hour
 
@@ -123,6 +115,7 @@ func (s *Store) Sweep(ctx context.Context, parkedBefore time.Time) (givenUp int6
 		{"give up on parked evidence", sqlGiveUp, 500, []any{now.UnixMicro(), before}, true},
 		{"forget evidence", sqlForgetUnmatched, 500, []any{old}, false},
 		{"forget unreadable webhooks", sqlForgetUnreadable, 20, []any{old}, false}, // each may be megabytes
+		{"forget old replays", sqlForgetReplays, 500, []any{old}, false},
 		{"forget old idempotency keys", sqlForgetKeys, 500, []any{now.Add(-IdempotencyWindow).UnixMicro()}, false},
 	} {
 		n, err := s.inSteps(ctx, step.sql, step.limit, step.args)
@@ -156,6 +149,8 @@ const (
 		FROM unmatched WHERE given_up_at IS NOT NULL AND given_up_at < ? ORDER BY given_up_at LIMIT ?)`
 	sqlForgetUnreadable = `DELETE FROM unreadable WHERE id IN (SELECT id FROM unreadable WHERE received_at < ?
 		ORDER BY received_at LIMIT ?)`
+	sqlForgetReplays = `DELETE FROM replays WHERE (tenant_id, replay_id) IN (SELECT tenant_id, replay_id
+		FROM replays WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?)`
 	sqlForgetKeys = `DELETE FROM idempotency WHERE (tenant_id, key) IN
 		(SELECT tenant_id, key FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)`
 )

@@ -48,7 +48,9 @@ func ladderOfID(tenantID, deliveryID string) ladderOf {
 // span is the smallest and the largest id that its deliveries can have.
 func (l ladderOf) span() (from, to string) { return l.head + "-0", l.head + "-g" }
 
-func (l ladderOf) lockKey() int64 { return lockKey("ladder " + l.head) }
+// lockKey is of one of 256 locks, which ladders share: a transaction may move a thousand, and the server's room for locks is
+// not large.
+func (l ladderOf) lockKey() int64 { return lockKey("ladder " + l.head[max(0, len(l.head)-2):]) }
 
 // climbs says that a delivery that may be on a ladder was moved.
 func (t *tx) climbs(tenantID, deliveryID string) {

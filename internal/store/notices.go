@@ -18,7 +18,7 @@ import (
 	"peal/internal/peal"
 )
 
-// The event log. Moves of deliveries are noted by triggers (migration 0004), so whoever moves a row, on whatever node, and in
+// The event log. Moves of deliveries are noted by triggers (noticetriggers.go), so whoever moves a row, on whatever node, and in
 // whatever way, has it noted in that very transaction, or not at all. A tenant that has never asked for events has no log.
 
 const (
@@ -43,14 +43,29 @@ func (s *Store) EnableNotices(ctx context.Context, tenantID string) error {
 	if _, known := s.noticed.Load(tenantID); known {
 		return nil
 	}
-	err := s.write(ctx, func(t *tx) error {
-		return t.exec(`INSERT INTO notice_tenants (tenant_id, since) VALUES (?, ?) ON CONFLICT DO NOTHING`, tenantID, s.now().UnixMicro())
-	})
+	there, err := s.hasNotices(ctx, tenantID)
+	if err == nil && !there {
+		err = s.beginNotices(ctx, tenantID)
+	}
 	if err != nil {
 		return fmt.Errorf("begin the event log: %w", err)
 	}
 	s.noticed.Store(tenantID, true)
 	return nil
+}
+
+func (s *Store) hasNotices(ctx context.Context, tenantID string) (there bool, err error) {
+	err = one(ctx, s.quick, scanInto[bool], &there, `SELECT EXISTS (SELECT 1 FROM notice_tenants WHERE tenant_id = ?)`, tenantID)
+	return there, err
+}
+
+func (s *Store) beginNotices(ctx context.Context, tenantID string) error {
+	if err := s.noteMoves(ctx); err != nil { // before somebody counts on it
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO notice_tenants (tenant_id, since) VALUES (?, ?) ON CONFLICT DO NOTHING`, tenantID, s.now().UnixMicro())
+	})
 }
 
 // Tell appends to the logs of tenants what is not of deliveries; ids and positions are filled in. Of tenants without a log it

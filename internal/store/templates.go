@@ -316,7 +316,7 @@ func (s *Store) WordOnTemplate(ctx context.Context, in *peal.Integration, key pe
 		if v.Status.Stops() {
 			return nil, nil
 		}
-		v.Stopped, v.StoppedReason, v.StoppedAt = w.Status, w.Reason, now
+		v.Stopped, v.StoppedReason, v.StoppedAt, v.ChangedAt = w.Status, w.Reason, now, now
 		if old.Stopped == v.Stopped {
 			return nil, nil // since when stays: else every call in the air would put off its end
 		}

@@ -12,12 +12,18 @@ import (
 const ofTemplate = ` FROM communications_log INDEXED BY log_put_back WHERE put_back = 1 AND integration_id = ? AND status = 'queued'
 	AND substr(error_code, 1, 9) = 'template_'`
 
-// templateOf are the columns with the name and the language of the template that a delivery is of.
+// templateOf are the columns with the name and the language of the template that a delivery is of, or falls back to.
 func (s *Store) templateOf() string {
-	if s.d.bulk {
-		return `COALESCE(payload::json #>> '{template,name}', '') AS name, COALESCE(payload::json #>> '{template,language}', '') AS language`
+	field := func(name string) string {
+		at := []string{"{template," + name + "}", "{fallback_template," + name + "}"}
+		read := `COALESCE(payload::json #>> '%s', payload::json #>> '%s', '') AS %s`
+		if !s.d.bulk {
+			at = []string{"$.template." + name, "$.fallback_template." + name}
+			read = `COALESCE(json_extract(payload, '%s'), json_extract(payload, '%s'), '') AS %s`
+		}
+		return fmt.Sprintf(read, at[0], at[1], name)
 	}
-	return `COALESCE(json_extract(payload, '$.template.name'), '') AS name, COALESCE(json_extract(payload, '$.template.language'), '') AS language`
+	return field("name") + ", " + field("language")
 }
 
 // TemplateWaits counts the deliveries of an integration that wait for their template, by template.

@@ -11,23 +11,8 @@ import (
 	"peal/internal/pipeline"
 )
 
-// Keep appends a webhook and returns once it is kept: synced to disk by the embedded broker, or by most of its servers
-// in a cluster. After an error it may stand there all the same: then it is folded in twice, which changes nothing.
-func (s *Stream) Keep(ctx context.Context, integrationID string, sealed []byte) error {
-	if err := s.away(); err != nil {
-		return fmt.Errorf("keep webhook: %w", err)
-	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	_, err := s.js.Publish(ctx, pipeline.CallbackSubject(integrationID), sealed)
-	if !errors.Is(err, context.Canceled) { // that is the caller's doing
-		s.refuses.Store(err != nil)
-	}
-	if err != nil {
-		return fmt.Errorf("keep webhook: %w", err)
-	}
-	return nil
-}
+// foldedHeader marks a webhook that was folded in before it came here.
+const foldedHeader = "Peal-Folded"
 
 // tracker is the consumer of the webhooks.
 const tracker = "track"
@@ -44,23 +29,33 @@ func (s *Stream) OpenCallbacks(ctx context.Context, prefetch int) (*pipeline.Fee
 	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil, fmt.Errorf("look at the consumer: %w", err)
 	}
-	cons, err = s.js.CreateOrUpdateConsumer(ctx, pipeline.Callbacks, jetstream.ConsumerConfig{
+	st, err := s.js.Stream(ctx, pipeline.Callbacks)
+	if err != nil {
+		return nil, fmt.Errorf("look at the callbacks: %w", err)
+	}
+	cfg := jetstream.ConsumerConfig{
 		Durable: tracker, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxDeliver: -1,
 		MaxAckPending: callbacksInHand, MemoryStorage: true,
-	})
+	}
+	if folded := remembered(st.CachedInfo()); folded > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, folded+1
+	}
+	// Another node may have made it meanwhile, from a place that was remembered since: theirs is as good.
+	if cons, err = s.js.CreateConsumer(ctx, pipeline.Callbacks, cfg); errors.Is(err, jetstream.ErrConsumerExists) {
+		cons, err = s.js.Consumer(ctx, pipeline.Callbacks, tracker)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make consumer: %w", err)
 	}
 	return s.feed(cons, prefetch, maxBuffer)
 }
 
-// Backlog tells how many webhooks wait to be folded in.
+// Backlog tells how many webhooks wait to be folded in, or came after one that does; those that were kept together count as
+// one. The consumer's own count would be late: it hears of what is kept a moment after that is.
 func (s *Stream) Backlog(ctx context.Context) (uint64, error) {
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	st, err := s.js.Stream(ctx, pipeline.Callbacks)
+	a, err := s.Archive(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("look at the callbacks: %w", err)
+		return 0, err
 	}
-	return st.CachedInfo().State.Msgs, nil
+	return a.Last - min(a.Folded, a.Last), nil
 }

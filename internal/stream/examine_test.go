@@ -134,7 +134,7 @@ func TestTheUserOfTheManualWillDo(t *testing.T) {
 	}
 	ack(t, take(t, f, 1)...)
 	f.Stop()
-	standing(t, s, pipeline.Callbacks, 0)
+	folded(t, s, 1)
 	if err := s.DropQueue(t.Context(), "in"); err != nil {
 		t.Error(err)
 	}
@@ -154,7 +154,7 @@ func TestAStreamThatIsNotPealsIsRefused(t *testing.T) {
 	urls := shared.Account(t)
 	s := openAt(t, urls)
 	for name, wrong := range map[string]jetstream.StreamConfig{
-		"is such a stream": {Name: pipeline.Callbacks, Subjects: []string{pipeline.CallbackSubjects}, Retention: jetstream.LimitsPolicy, Replicas: 3},
+		"is such a stream": {Name: pipeline.Callbacks, Subjects: []string{pipeline.CallbackSubjects}, Retention: jetstream.WorkQueuePolicy, Replicas: 3},
 		"another stream":   {Name: "MINE", Subjects: []string{"callback.x"}},
 	} {
 		if err := s.js.DeleteStream(t.Context(), pipeline.Callbacks); err != nil {

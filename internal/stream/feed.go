@@ -172,11 +172,12 @@ func (p *puller) askForMore() error {
 func (p *puller) take(m *nats.Msg) error {
 	if !strings.HasPrefix(m.Subject, p.inbox) {
 		p.came()
-		msg := message{m, p.s.conn}
-		select {
-		case p.out <- msg:
-		case <-p.quit:
-			p.giveBack(msg)
+		for _, msg := range split(message{m, p.s.conn}) {
+			select {
+			case p.out <- msg:
+			case <-p.quit:
+				p.giveBack(msg)
+			}
 		}
 		return nil
 	}
@@ -353,5 +354,9 @@ var _ pipeline.Message = message{}
 
 func (m message) Subject() string { return m.m.Subject }
 func (m message) Data() []byte    { return m.m.Data }
-func (m message) Ack() error      { return m.conn.Publish(m.m.Reply, []byte("+ACK")) }
-func (m message) Nak() error      { return m.conn.Publish(m.m.Reply, []byte("-NAK")) }
+
+// Folded tells of a webhook that it was folded in before it came here.
+func (m message) Folded() bool { return m.m.Header.Get(foldedHeader) != "" }
+
+func (m message) Ack() error { return m.conn.Publish(m.m.Reply, []byte("+ACK")) }
+func (m message) Nak() error { return m.conn.Publish(m.m.Reply, []byte("-NAK")) }

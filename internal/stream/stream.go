@@ -45,6 +45,8 @@ type Stream struct {
 	health  health      // whether jobs are kept
 	refuses atomic.Bool // the last webhook was not kept
 
+	gathered gatherer // webhooks that wait to be kept
+
 	mu         sync.Mutex
 	again      chan struct{}        // closed when the connection is back
 	leaderless map[string]time.Time // by consumer: since when nobody leads it
@@ -106,6 +108,7 @@ func (s *Stream) Close() {
 			if err := s.conn.FlushTimeout(s.timeout); err != nil {
 				s.log.Debug("broker did not confirm the last words", "error", err)
 			}
+			s.rememberLast()
 		}
 		s.conn.Close()
 	}

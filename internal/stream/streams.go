@@ -28,7 +28,7 @@ func (s *Stream) configs() []jetstream.StreamConfig {
 	}
 	return []jetstream.StreamConfig{deliveries, {
 		Name: pipeline.Callbacks, Subjects: []string{pipeline.CallbackSubjects}, MaxMsgsPerSubject: -1, Replicas: s.replicas,
-		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Duplicates: time.Second,
+		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Duplicates: time.Second, // without limits: Trim knows what may go
 	}}
 }
 
@@ -40,6 +40,9 @@ func (s *Stream) prepare(ctx context.Context) error {
 		if err := s.patiently(ctx, s.examine); err != nil {
 			return err
 		}
+	}
+	if err := s.patiently(ctx, s.retireOld); err != nil {
+		return fmt.Errorf("close the stream %s of an older version: %w", pipeline.OldCallbacks, err)
 	}
 	for _, cfg := range s.configs() {
 		if err := s.patiently(ctx, func(ctx context.Context) error { return s.make(ctx, cfg) }); err != nil {
@@ -56,7 +59,13 @@ func (s *Stream) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("clear jobs of an older version: %w", err)
 	}
-	return s.patiently(ctx, s.led)
+	if err := s.patiently(ctx, s.led); err != nil {
+		return err
+	}
+	if err := s.moveOld(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("move webhooks of an older version: %w", err)
+	}
+	return nil
 }
 
 // patiently repeats what fails because the cluster is not ready, or another node does the same just now.
@@ -111,6 +120,7 @@ func (s *Stream) make(ctx context.Context, cfg jetstream.StreamConfig) error {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		_, err = s.js.CreateStream(ctx, cfg)
 	case err == nil && !same(st.CachedInfo().Config, cfg):
+		cfg.Metadata = st.CachedInfo().Config.Metadata
 		_, err = s.js.UpdateStream(ctx, cfg)
 	}
 	if err != nil {

@@ -42,8 +42,8 @@ func TestWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Stop()
-	<-f.C // is in hand
 	m := <-f.C
+	<-f.C // is in hand
 	if err := m.Ack(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestWaiting(t *testing.T) {
 			break
 		}
 	}
-	want := "[wa0 a wa0 c wa1 d wa0 e wa1 f]"
+	want := "[wa1 b wa0 c wa1 d wa0 e wa1 f]"
 	for range 2 {
 		if got := fmt.Sprint(waitingOf(t, s)); got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -337,3 +337,55 @@ func TestCloudContents(t *testing.T) {
 		t.Errorf("settings of another kind: %v", err)
 	}
 }
+
+// TestCloudGateway: a gateway such as 360dialog's needs settings only: its address, path and header.
+func TestCloudGateway(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	opt := receipts("sent", "delivered", "read")
+	opt.Gateway = &whatsappcloud.Gateway{Path: "/v1"}
+	opt.Accounts = []whatsappcloud.Account{{
+		Token: "nobody's", Numbers: []whatsappcloud.Number{{APIKey: whatsappcloud.DefaultToken}},
+	}}
+	c := w.cloud(t, opt, func(s *api.Settings) {
+		s.WhatsAppCloud = &api.WhatsAppCloud{MessagesPath: "/v1/messages", AuthHeader: "D360-API-KEY"}
+	})
+	to := phone()
+	_, id := w.send(t, c.text(to, "hi"))
+	if d := w.reaches(t, id, "read", "failed"); d.Status != "read" || c.CountByRecipient(to) != 1 {
+		t.Errorf("%+v, taken %d times", d, c.CountByRecipient(to))
+	}
+	if _, err := c.AddFault(whatsappcloud.Fault{Kind: whatsappcloud.FaultError, Code: 131026, Via: whatsappcloud.ViaAnswer}); err != nil {
+		t.Fatal(err)
+	}
+	_, refused := w.send(t, c.text(phone(), "hi"))
+	if d := w.reaches(t, refused, "failed"); d.ErrorCode != "131026" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestCloudSpam: a number that people have reported stops at the first word of it, and nothing is lost.
+func TestCloudSpam(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	c := w.cloud(t, receipts("sent", "delivered"), func(s *api.Settings) { s.Concurrency = 1 })
+	fault := whatsappcloud.Fault{Kind: whatsappcloud.FaultError, Code: 131048, Via: whatsappcloud.ViaAnswer, Every: true}
+	if _, err := c.AddFault(fault); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, 10)
+	for i := range ids {
+		_, ids[i] = w.send(t, c.text(phone(), "hi"))
+	}
+	c.paused(t, w, "blocked")
+	if n := c.Counts().Arrived; n < 1 || n > 2 { // one may have been on its way
+		t.Errorf("%d calls", n)
+	}
+	c.ClearFaults()
+	if _, err := w.peal.ResumeIntegration(t.Context(), "cloud"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		w.reaches(t, id, "delivered")
+	}
+}

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"mime/multipart"
 	"net/textproto"
 	"strings"
@@ -104,6 +105,25 @@ func TestCloudRead(t *testing.T) {
 	}
 	if read, typing := c.InboundState(id); !read || !typing {
 		t.Errorf("read %v, typing %v", read, typing)
+	}
+	later, err := c.PlayInbound(whatsappcloud.Inbound{From: strings.TrimPrefix(phone(), "+"), Text: "hello again"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message that came in is marked as read by our id", func() error {
+		page, err := w.peal.InboundPage(t.Context(), client.InboundQuery{})
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Messages {
+			if m.MessageID == later {
+				return w.peal.ReadInbound(t.Context(), m.ID, false)
+			}
+		}
+		return errors.New("it has not come")
+	})
+	if read, typing := c.InboundState(later); !read || typing {
+		t.Errorf("by our id: read %v, typing %v", read, typing)
 	}
 	err = w.peal.MarkRead(t.Context(), "cloud", api.ReadRequest{MessageID: "wamid.unknown0"})
 	if p := problemOf(err); p == nil || p.Status != 422 || p.Errors[0].Path != "message_id" {

@@ -17,7 +17,7 @@ type victim struct {
 	*world
 
 	queued, queuedDelivery, delivered, uncertain, dead string // notification; deliveries
-	user, keyID, device, userKey, endpoint             string
+	user, keyID, device, userKey, replay, endpoint     string
 	to, messageID, messageKey                          string
 }
 
@@ -55,13 +55,18 @@ func newVictim(t *testing.T) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r, err := v.peal.ReplayCallbacks(t.Context(), api.ReplayRequest{Integration: v.integration.ID, State: api.CallbackUnreadable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.replay = r.ID
 	return v
 }
 
 // names are what nobody else may see of the victim.
 func (v *victim) names() []string {
 	return []string{
-		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.endpoint, v.to, v.messageID, v.messageKey,
+		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.replay, v.endpoint, v.to, v.messageID, v.messageKey,
 		v.integration.ID, v.integration.WebhookURL,
 	}
 }
@@ -74,7 +79,7 @@ func (v *victim) sight(t *testing.T) map[string]string {
 		"/v1/notifications/" + v.queued, "/v1/deliveries/" + v.queuedDelivery, "/v1/deliveries/" + v.delivered,
 		"/v1/deliveries/" + v.uncertain, "/v1/deliveries/" + v.dead, "/v1/dead-letters/" + v.dead, "/v1/dead-letters/groups",
 		"/v1/integrations", "/v1/keys", "/v1/users/" + v.user, "/v1/deliveries",
-		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/endpoints/" + v.endpoint, "/v1/endpoints/" + v.endpoint + "/attempts", "/v1/events?after=0&type=delivery.*",
+		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/events?after=0&type=delivery.*", "/v1/callbacks", "/v1/endpoints/" + v.endpoint, "/v1/endpoints/" + v.endpoint + "/attempts",
 	} {
 		a := v.do(t, "GET", path, v.key, "")
 		if a.status != http.StatusOK {
@@ -131,6 +136,9 @@ func (v *victim) attacks() map[string][]attack {
 			{path: "/v1/events?after=0&integration=" + v.integration.ID, status: found},
 		},
 		"get-delivery":     {lost(d + v.delivered), lost(d + v.queuedDelivery), lost(d + v.dead), lost(d + v.uncertain)},
+		"upload-media":     {lost(in+v.integration.ID+"/media", "x")},
+		"mark-read":        {lost(in+v.integration.ID+"/read", `{"message_id":"wamid.x"}`)},
+		"read-inbound":     {lost("/v1/inbound/"+nobody+"/read", `{}`)},
 		"explain-delivery": {lost(d + v.delivered + "/explain"), lost(d + v.queuedDelivery + "/explain"), lost(d + v.dead + "/explain")},
 		"resolve-delivery": {lost(d+v.uncertain+"/resolve", `{"as":"resend"}`), lost(d+v.uncertain+"/resolve", `{"as":"failed"}`)},
 		"resolve-deliveries": {
@@ -174,6 +182,17 @@ func (v *victim) attacks() map[string][]attack {
 		"list-endpoint-attempts": {lost(ep + "/attempts")},
 		"enable-endpoint":        {lost(ep+"/enable", `{"from":"now"}`)},
 
+		"list-callbacks": {
+			{path: "/v1/callbacks", status: found}, {path: "/v1/callbacks?integration=" + v.integration.ID, status: found},
+			{path: "/v1/callbacks?state=unreadable", status: found}, {path: "/v1/callbacks?state=unreadable&integration=" + v.integration.ID, status: found},
+		},
+		"get-callback": {lost("/v1/callbacks/1"), lost("/v1/callbacks/2"), lost("/v1/callbacks/u1")},
+		"replay-callbacks": {
+			{path: "/v1/callbacks/replay", body: `{"integration":"` + v.integration.ID + `","since":"2020-01-01T00:00:00Z"}`, status: 422, code: api.CodeInvalidRequest},
+			{path: "/v1/callbacks/replay", body: `{"integration":"wa","ids":["1","2","u1"]}`, status: 202},
+		},
+		"list-replays":      {{path: "/v1/callbacks/replays", status: found}},
+		"get-replay":        {lost("/v1/callbacks/replays/" + v.replay)},
 		"list-keys":         {{path: "/v1/keys", status: found}},
 		"create-key":        {{path: "/v1/keys", body: `{"name":"k","scopes":["read"]}`, status: 201}},
 		"revoke-key":        {lost("/v1/keys/" + v.keyID)},

@@ -28,6 +28,7 @@ func needs() map[string]need {
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 
 		"list-inbound": {api.ScopeRead, ""}, "get-inbound": {api.ScopeRead, ""}, "get-inbound-media": {api.ScopeRead, ""},
+		"upload-media": {api.ScopeSend, "x"}, "mark-read": {api.ScopeSend, `{"message_id":"wamid.x"}`}, "read-inbound": {api.ScopeSend, `{}`},
 		"get-contact": {api.ScopeRead, ""}, "get-consents": {api.ScopeRead, ""}, "list-opt-outs": {api.ScopeRead, ""},
 		"put-consents":    {api.ScopeSend, `{"consents":[{"state":"in"}]}`},
 		"import-opt-outs": {api.ScopeSend, `{"opt_outs":[{"contact":"+919812345678"}]}`},
@@ -48,7 +49,9 @@ func needs() map[string]need {
 		"update-endpoint": {api.ScopeAdmin, `{"name":"y"}`}, "delete-endpoint": {api.ScopeAdmin, ""}, "rotate-endpoint": {api.ScopeAdmin, `{}`},
 		"test-endpoint": {api.ScopeAdmin, ""}, "replay-endpoint": {api.ScopeAdmin, `{"failed":true}`}, "enable-endpoint": {api.ScopeAdmin, `{}`},
 
-		"list-keys": {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
+		"list-callbacks": {api.ScopeAdmin, ""}, "get-callback": {api.ScopeAdmin, ""}, "list-replays": {api.ScopeAdmin, ""}, "get-replay": {api.ScopeAdmin, ""},
+		"replay-callbacks": {api.ScopeAdmin, `{"integration":"wa","state":"unreadable"}`},
+		"list-keys":        {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
 
 		"list-tenants": {operator, ""}, "create-tenant": {operator, `{"name":"T"}`}, "get-tenant": {operator, ""}, "update-tenant": {operator, `{"name":"T"}`},
 		"audit":  {operator, `{}`},

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -149,6 +150,10 @@ func TestAPausedTemplateStopsItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	q := client.EventQuery{Types: []string{"template.updated"}, After: client.FirstEvent, Integration: "cloud"}
+	if _, err := w.peal.EventPage(t.Context(), q); err != nil { // from now on it is written
+		t.Fatal(err)
+	}
 	put("PAUSED", "")
 	c.waits(t, w, "hello", "paused", 0)
 	var ids []string
@@ -215,4 +220,22 @@ func TestAPausedTemplateStopsItsOwn(t *testing.T) {
 	}
 	_, id := w.send(t, c.of("hello", "en"))
 	w.reaches(t, id, "delivered")
+
+	eventually(t, "it is told", func() error {
+		page, err := w.peal.EventPage(t.Context(), q)
+		if err != nil {
+			return err
+		}
+		var all []string
+		for _, e := range page.Events {
+			var d api.TemplateEvent
+			if err := json.Unmarshal(e.Data, &d); err != nil || d.Name != "hello" || d.IntegrationID != c.integration.ID || d.Category != "marketing" {
+				return fmt.Errorf("an event is %s, %w", e.Data, err)
+			}
+			if d.PreviousStatus != d.Status { // else the catalogue says itself now what an answer had said
+				all = append(all, d.PreviousStatus+">"+d.Status)
+			}
+		}
+		return want("changes", strings.Join(all, " "), "approved>paused paused>approved approved>paused paused>approved")
+	})
 }

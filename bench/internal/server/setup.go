@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // Tenant is what the load generator needs to send.
@@ -48,6 +49,37 @@ func (p *Process) SetUpPush(ctx context.Context, to Push) (Tenant, error) {
 		"settings": object{"base_url": to.URL, "ca": to.CA, "limit": object{"rate": 0}, "concurrency": to.Concurrency},
 	}, &created)
 }
+
+// SetUpCloud makes a tenant, a key and the integration "bench" of the WhatsApp Cloud API without limits, and gives the path of
+// its webhooks.
+func (p *Process) SetUpCloud(ctx context.Context, provider string, concurrency int, appSecret string) (t Tenant, hook string, err error) {
+	defer p.client.CloseIdleConnections() // as in SetUp
+	if t, err = p.tenant(ctx, "send", "read"); err != nil {
+		return t, "", err
+	}
+	var created struct {
+		URL string `json:"webhook_url"`
+	}
+	err = p.post(ctx, t.ID, "/v1/integrations", object{
+		"name": "bench", "kind": "whatsapp_cloud",
+		"credentials": object{"access_token": "a-token-of-the-bench", "app_secret": appSecret, "verify_token": "a-word-of-the-bench"},
+		"settings": object{
+			"base_url": provider, "limit": object{"rate": 0}, "recipient_limit": object{"rate": 0}, "concurrency": concurrency,
+			"whatsapp_cloud": object{"phone_number_id": "106540352242922"},
+		},
+	}, &created)
+	if err != nil {
+		return t, "", err
+	}
+	u, err := url.Parse(created.URL)
+	if err != nil {
+		return t, "", err
+	}
+	return t, u.Path, nil
+}
+
+// OperatorKey is the key of the installation's operator.
+func (p *Process) OperatorKey() string { return p.operatorKey }
 
 func (p *Process) tenant(ctx context.Context, scopes ...string) (t Tenant, err error) {
 	var created struct {

@@ -28,6 +28,7 @@ var ErrMissing = errors.New("something is not installed")
 type Postgres struct {
 	*proc.Process
 	URL string
+	how proc.Config
 }
 
 // pgTuned is what whoever runs a busy PostgreSQL sets first. Durability stays at its default.
@@ -69,12 +70,22 @@ func StartPostgres(ctx context.Context, dir string, durable bool) (*Postgres, er
 		args = append(args, "-c", s)
 	}
 	pg := &Postgres{URL: "postgres://bench@" + addr + "/postgres?sslmode=disable"}
-	pg.Process, err = proc.Start(ctx, proc.Config{
+	pg.how = proc.Config{
 		Name: "postgres", Dir: dir, Args: args, Work: home, As: as,
 		Stop:  syscall.SIGINT, // its "fast" way: clients are cut off
 		Ready: pg.ping,
-	})
+	}
+	pg.Process, err = proc.Start(ctx, pg.how)
 	return pg, err
+}
+
+// Restart ends it in its fast way, which cuts clients off, and starts it again.
+func (pg *Postgres) Restart(ctx context.Context) (err error) {
+	if err := pg.Stop(); err != nil {
+		return err
+	}
+	pg.Process, err = proc.Start(ctx, pg.how)
+	return err
 }
 
 func (pg *Postgres) ping(ctx context.Context) error {

@@ -190,7 +190,7 @@ func (b *bundle) openStream() {
 
 func (b *bundle) folder() *track.Folder {
 	return &track.Folder{
-		Integrations: b.service, Records: b.records, Callbacks: b.stream, Held: b.store, Sealer: b.vault, Metrics: b.metrics,
+		Integrations: b.service, Records: b.records, Callbacks: b.stream, Held: b.store, Archive: b.stream, Sealer: b.vault, Metrics: b.metrics,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 }

@@ -2,7 +2,6 @@ package track
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,7 +108,7 @@ func (d *Door) Take(ctx context.Context, kindName, token string, header http.Hea
 		return peal.Errorf(Unauthorized, "the webhook does not carry the integration's secret")
 	}
 	now := d.Now()
-	raw, err := json.Marshal(pipeline.Callback{IntegrationID: in.ID, ReceivedAt: now, Header: kept(header), Body: body})
+	raw, err := pipeline.EncodeCallback(&pipeline.Callback{ReceivedAt: now, Header: kept(header), Body: body})
 	if err != nil {
 		return fmt.Errorf("write webhook: %w", err)
 	}

@@ -2,7 +2,6 @@ package track
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"peal/internal/metrics"
 	"peal/internal/peal"
 	"peal/internal/pipeline"
+	"peal/internal/provider"
 )
 
 const (
@@ -41,7 +41,8 @@ type Folder struct {
 	People       People // nil: what people write is not kept
 	Jobs         Jobs   // nil: nothing is queued again
 	Callbacks    Callbacks
-	Held         Held // nil: nothing is held
+	Held         Held      // nil: nothing is held
+	Archive      LateComer // where held webhooks go when they are folded in; nil: nowhere
 	Sealer       Sealer
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
@@ -58,6 +59,7 @@ type Folder struct {
 type opened struct {
 	message  pipeline.Message
 	callback pipeline.Callback
+	facts    []provider.Fact // all that it says
 	evidence []peal.Evidence
 	heard    []peal.Heard
 	again    bool // some of it came too early, and is to come again
@@ -71,6 +73,14 @@ type session struct {
 	in     *peal.Integration
 	ok     bool
 	reason string
+}
+
+// received is when it came, as far as it could be opened.
+func (o *opened) received(now time.Time) time.Time {
+	if o.callback.ReceivedAt.IsZero() {
+		return now
+	}
+	return o.callback.ReceivedAt
 }
 
 // Run folds until ctx ends. What it has not finished comes again.
@@ -123,6 +133,7 @@ func (f *Folder) consume(ctx context.Context, c <-chan pipeline.Message) {
 // fold brings a batch into the records in one go; when that fails though the records answer, one by one, so that a
 // webhook that cannot be folded does not stand in the way of the others.
 func (f *Folder) fold(ctx context.Context, batch []pipeline.Message) {
+	batch = f.letGo(batch)
 	all := make([]opened, len(batch))
 	var evidence []peal.Evidence
 	var heard []peal.Heard
@@ -226,14 +237,7 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		o.err = errGone
 		return o
 	}
-	err := f.guard("opening", func() error {
-		raw, err := f.Sealer.Open(m.Data(), "callback:"+in.ID)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(raw, &o.callback)
-	})
-	if err != nil {
+	if err := f.unseal(m.Data(), &o.callback); err != nil {
 		o.err = fmt.Errorf("it could not be opened: %w", err)
 		return o
 	}
@@ -241,6 +245,17 @@ func (f *Folder) open(m pipeline.Message) (o opened) {
 		o.evidence, o.heard, o.sessions, o.news, o.numbers = nil, nil, nil, nil, nil // half of it is none of it
 	}
 	return o
+}
+
+// unseal opens a webhook that has its integration.
+func (f *Folder) unseal(sealed []byte, c *pipeline.Callback) error {
+	return f.guard("opening", func() error {
+		raw, err := f.Sealer.Open(sealed, "callback:"+c.IntegrationID)
+		if err != nil {
+			return err
+		}
+		return pipeline.DecodeCallback(raw, c)
+	})
 }
 
 func (f *Folder) parse(in *peal.Integration, o *opened) error {
@@ -252,6 +267,7 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 	if err != nil {
 		return fmt.Errorf("it could not be understood: %w", err)
 	}
+	o.facts = facts
 	for _, fact := range facts {
 		if e := fact.Evidence; e != nil {
 			e.TenantID, e.IntegrationID = in.TenantID, in.ID
@@ -294,7 +310,7 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 		f.Metrics.Unreadable.Inc()
 		f.Log.Warn("webhook kept as unreadable", "integration_id", o.callback.IntegrationID, "reason", o.err)
 		wctx, cancel := context.WithTimeout(context.Background(), foldTime)
-		err := f.Records.Unreadable(wctx, o.callback.IntegrationID, f.Now(), o.err.Error(), o.message.Data())
+		err := f.Records.Unreadable(wctx, o.callback.IntegrationID, o.received(f.Now()), o.err.Error(), o.message.Data())
 		cancel()
 		if err != nil {
 			f.Log.Warn("unreadable webhook not kept; it comes again", "error", err)

@@ -54,7 +54,7 @@ func (a *away) HoldCallback(ctx context.Context, integrationID string, received 
 
 func (b *bundle) held() int {
 	b.Helper()
-	all, err := b.store.HeldCallbacks(b.Context(), "", 1000)
+	all, err := b.store.HeldCallbacks(b.Context(), false, "", 1000)
 	if err != nil {
 		b.Fatal(err)
 	}

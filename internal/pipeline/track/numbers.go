@@ -153,6 +153,8 @@ func (w *NumberWatch) ask(ctx context.Context, kind provider.Kind, in *peal.Inte
 func (w *NumberWatch) measure(id string, n *peal.NumberState) {
 	if n.Limit != 0 {
 		w.Metrics.NumberLimit.WithLabelValues(id).Set(float64(n.Limit))
+	}
+	if n.Limit > 0 {
 		w.Metrics.NumberUsed.WithLabelValues(id).Set(float64(n.Used))
 	}
 	if level, ok := map[string]float64{"RED": 1, "YELLOW": 2, "GREEN": 3}[n.Quality]; ok {

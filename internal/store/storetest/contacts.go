@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/pipeline"
 )
 
 // Contacts are people who write, and what they want to be told.
@@ -20,6 +22,8 @@ type Contacts interface {
 	LastInbound(ctx context.Context, tenantID, integrationID string, ids []string) (map[string]time.Time, error)
 	PutConsents(ctx context.Context, words []peal.Consent) ([]peal.Consent, error)
 	Consents(ctx context.Context, tenantID, channel string, ids []string) (map[string][]peal.Consent, error)
+	FallBack(ctx context.Context, evidence []peal.Evidence) (pipeline.FellBack, error)
+	SetPayload(ctx context.Context, tenantID, deliveryID string, payload json.RawMessage) error
 	OptOuts(ctx context.Context, tenantID, channel string, after peal.Consent, limit int) ([]peal.Consent, error)
 }
 
@@ -36,6 +40,8 @@ func contactCases() []testCase {
 		{"opt-outs are paged", optOutPages},
 		{"no tenant hears another's people", contactIsolation},
 		{"since when webhooks come", listening},
+		{"what was refused outside of the window goes once more", fellBack},
+		{"what people say is told", toldOfPeople},
 	}
 }
 
@@ -361,4 +367,92 @@ func listening(b *bundle) {
 	since, err = b.ListeningSince(b.Context(), id)
 	b.ok(err)
 	b.same("since", since, at)
+}
+
+// shut is evidence that a message was refused outside of the 24-hour window.
+func shut(in *peal.Integration, deliveryID, messageID string) peal.Evidence {
+	return peal.Evidence{
+		TenantID: in.TenantID, IntegrationID: in.ID, DeliveryID: deliveryID, MessageID: messageID, Status: peal.Failed, Code: "131047",
+		Reason: "closed", WindowClosed: true,
+	}
+}
+
+func (b *bundle) fallsBack(jobs, rest int, wait bool, e peal.Evidence) {
+	b.Helper()
+	f, err := b.FallBack(b.Context(), []peal.Evidence{e})
+	b.ok(err)
+	if len(f.Jobs) != jobs || len(f.Rest) != rest || f.Wait != wait {
+		b.Errorf("%d jobs, %d left, wait %v; want %d, %d, %v", len(f.Jobs), len(f.Rest), f.Wait, jobs, rest, wait)
+	}
+}
+
+// fellBack: what was refused goes once more with its fallback, and only once; what the provider repeats changes nothing.
+func fellBack(b *bundle) {
+	in := b.integration("a")
+	sent := func(d *peal.Delivery, number int, id string) {
+		b.Helper()
+		_, err := b.Record(b.Context(), []peal.Attempt{{
+			TenantID: "a", DeliveryID: d.ID, IntegrationID: in.ID, Number: number, Next: peal.Sent, At: b.clock.advance(time.Second),
+			Outcome: peal.Outcome{Class: peal.ClassAccepted, MessageID: id},
+		}})
+		b.ok(err)
+	}
+	plain, d := b.accept(in), b.accept(in, first(func(d *peal.Delivery) {
+		d.Payload = json.RawMessage(`{"text":"hi","fallback_template":{"name":"n","language":"en"},"category":"utility"}`)
+	}))
+	b.claim(in, plain.ID, d.ID)
+	b.fallsBack(0, 0, true, shut(in, d.ID, "w1")) // its call is still going on
+	sent(&plain, 1, "w0")
+	sent(&d, 1, "w1")
+	b.fallsBack(0, 1, false, shut(in, plain.ID, "w0")) // it has none
+	b.fallsBack(0, 1, false, shut(b.integration("b"), d.ID, "w1"))
+	b.fallsBack(1, 0, false, shut(in, "", "w1"))
+	b.fallsBack(0, 0, false, shut(in, d.ID, "w1")) // told again
+	row, events, err := b.Delivery(b.Context(), "a", d.ID)
+	b.ok(err)
+	if row.Status != peal.Queued || row.MessageID != "" || row.ErrorCode != "131047" || !row.SentAt.IsZero() || events[len(events)-1].Type != peal.EventFellBack {
+		b.Errorf("row %+v, events %+v", row, events)
+	}
+	claimed := b.claim(in, d.ID)
+	var said pipeline.Said
+	b.ok(json.Unmarshal(claimed[0].Payload, &said))
+	b.same("what it says", said, pipeline.Said{
+		Content:  api.Content{Text: new("hi"), FallbackTemplate: &api.Template{Name: "n", Language: "en"}},
+		Category: "utility", FellBack: "131047", Instead: "w1",
+	})
+	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
+	sent(&d, 2, "w2")
+	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
+	b.fallsBack(0, 1, false, shut(in, d.ID, "w2")) // that is of the template: it fails
+	b.ok(b.SetPayload(b.Context(), "b", d.ID, json.RawMessage(`{}`)))
+	row, _, err = b.Delivery(b.Context(), "a", d.ID)
+	b.ok(err)
+	b.same("nobody else's", row.Payload, claimed[0].Payload)
+}
+
+// toldOfPeople: what people say is in their tenant's event log, each thing once.
+func toldOfPeople(b *bundle) {
+	b.ok(b.EnableNotices(b.Context(), "a"))
+	in := b.integration("a")
+	stop := b.wrote(in, "1", func(m *peal.Inbound) { m.Text = "STOP" })
+	c := out(ann, peal.CategoryAll, stop.At)
+	c.Source, c.Keyword, c.IntegrationID = peal.ConsentByMessage, "STOP", in.ID
+	for range 2 {
+		_, err := b.Hear(b.Context(), []peal.Heard{{Inbound: &stop, Consent: &c}})
+		b.ok(err)
+	}
+	back := out(ann, peal.CategoryMarketing, b.clock.now())
+	back.State = peal.OptedIn
+	_, err := b.PutConsents(b.Context(), []peal.Consent{back})
+	b.ok(err)
+	page, _, err := b.Notices(b.Context(), "a", "", nil, 10)
+	b.ok(err)
+	var told []string
+	for i := range page {
+		told = append(told, page[i].Type+" "+page[i].Subject)
+	}
+	b.same("told", told, []string{"message.received " + ann, "contact.opted_out " + ann, "contact.opted_in " + ann})
+	var e api.ContactEvent
+	b.ok(json.Unmarshal(page[1].Data, &e))
+	b.same("opted out", e, api.ContactEvent{Contact: ann, Channel: peal.ChannelWhatsApp, Source: "keyword", Keyword: "STOP", IntegrationID: in.ID, At: stop.At})
 }

@@ -45,8 +45,23 @@ type Tracker interface {
 // Holder is what stands in for the broker's stream of webhooks.
 type Holder interface {
 	HoldCallback(ctx context.Context, integrationID string, received time.Time, sealed []byte) error
-	HeldCallbacks(ctx context.Context, after string, limit int) ([]pipeline.Held, error)
+	HeldCallbacks(ctx context.Context, folded bool, after string, limit int) ([]pipeline.Held, error)
+	HeldFolded(ctx context.Context, id string) error
 	DropHeld(ctx context.Context, ids []string) error
+}
+
+// Replayer is what running kept webhooks through the parsers again needs of them.
+type Replayer interface {
+	UnreadableAfter(ctx context.Context, integrationIDs []string, after int64, since, until time.Time, limit int) ([]peal.Unreadable, error)
+	UnreadableBy(ctx context.Context, id int64) (peal.Unreadable, error)
+	WhyUnreadable(ctx context.Context, marks []string) (map[string]string, error)
+	ForgetUnreadable(ctx context.Context, marks []string) (int64, error)
+	Refold(ctx context.Context, evidence []peal.Retold) (peal.Refolded, error)
+	AddReplay(ctx context.Context, r *peal.CallbackReplay) error
+	SaveReplay(ctx context.Context, r *peal.CallbackReplay) error
+	Replay(ctx context.Context, tenantID, id string) (peal.CallbackReplay, error)
+	Replays(ctx context.Context, tenantID string, limit int) ([]peal.CallbackReplay, error)
+	OpenReplay(ctx context.Context) (r peal.CallbackReplay, there bool, err error)
 }
 
 // Quotas is what accept needs of them to hold tenants to their limits, and to tell what waits.
@@ -116,6 +131,7 @@ type Store interface {
 	Sender
 	Tracker
 	Holder
+	Replayer
 	Quotas
 	Reconciler
 	Log
@@ -155,7 +171,7 @@ func Run(t *testing.T, open Open) {
 		{"checks", checkCases()}, {"reconcile", reconcileCases()}, {"dead letters", deadCases()}, {"log", logCases()}, {"register", registerCases()},
 		{"integrations", integrationCases()}, {"devices", deviceCases()}, {"contacts", contactCases()}, {"isolation", isolationCases()},
 		{"leases", leaseCases()}, {"retention", retainCases()},
-		{"held webhooks", heldCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
+		{"held webhooks", heldCases()}, {"replays", replayCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
 		{"explain", explainCases()}, {"templates", templateCases()}, {"endpoints", endpointCases()},
 	} {

@@ -25,7 +25,7 @@ CREATE TABLE notices (
 );
 
 -- A delivery's moves are noted by the database itself, in the transaction and whoever makes it. That a call is being made is
--- nothing to tell: sending counts as queued. The client is told in a notice whose log has grown, so that it wakes readers.
+-- nothing to tell: sending counts as queued. The triggers are made once somebody asks; see noticetriggers.go. The client is told in a notice whose log has grown, so that it wakes readers.
 -- +goose StatementBegin
 CREATE FUNCTION notice_put() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,15 +74,9 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER notice_put AFTER INSERT ON communications_log REFERENCING NEW TABLE AS rows_after
-    FOR EACH STATEMENT EXECUTE FUNCTION notice_put();
-CREATE TRIGGER notice_moved AFTER UPDATE ON communications_log REFERENCING OLD TABLE AS rows_before NEW TABLE AS rows_after
-    FOR EACH STATEMENT EXECUTE FUNCTION notice_moved();
 
 -- +goose Down
-DROP TRIGGER notice_moved ON communications_log;
-DROP TRIGGER notice_put ON communications_log;
-DROP FUNCTION notice_moved();
-DROP FUNCTION notice_put();
+DROP FUNCTION notice_moved() CASCADE;
+DROP FUNCTION notice_put() CASCADE;
 DROP TABLE notices;
 DROP TABLE notice_tenants;
