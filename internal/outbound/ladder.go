@@ -14,6 +14,9 @@ func spread(d time.Duration, jitter func() float64) time.Duration {
 	return d + time.Duration(float64(d)/10*jitter())
 }
 
+// untried is more than the longest time between two tries.
+const untried = 24 * time.Hour
+
 const (
 	firstProbe = 5 * time.Second
 	lastProbe  = 5 * time.Minute

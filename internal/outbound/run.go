@@ -249,11 +249,11 @@ func (r *run) told(l *line, e *entry) {
 // fail notes a failure: the entry becomes a message that is tried again later, and so does what stands behind it.
 func (r *run) fail(d *landing, e *entry, was bool) {
 	now := r.cfg.Now()
-	r.p.Fails++
-	r.p.FailedAt, r.p.LastError = d.at, d.reason
-	if r.p.FailingAt.IsZero() {
+	if r.p.FailingAt.IsZero() || d.at.Sub(r.p.FailedAt) > untried { // days without a call are no days of failures
 		r.p.FailingAt = d.at
 	}
+	r.p.Fails++
+	r.p.FailedAt, r.p.LastError = d.at, d.reason
 	if d.wait > 0 && (d.status == 429 || d.status == 503) { // it concerns the endpoint, not the event
 		r.notUntil = now.Add(min(d.wait, maxHold))
 	}
@@ -333,7 +333,8 @@ func (r *run) write(ctx context.Context) (bool, error) {
 	if d := r.p.Disabled; d != nil {
 		r.p.Notice = disabledNotice(r.e, d, r.p.FailingAt)
 	}
-	ours, err := r.cfg.Records.AdvanceEndpoint(ctx, &r.p)
+	p := r.p // a write that is given up on may still be going on
+	ours, err := r.cfg.Records.AdvanceEndpoint(ctx, &p)
 	if err != nil || !ours {
 		return ours, err
 	}

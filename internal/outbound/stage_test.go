@@ -1,6 +1,7 @@
 package outbound_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,7 +156,7 @@ func TestDisabled(t *testing.T) {
 		}
 		return status(200)(c)
 	})
-	subjects := make([]string, 1500)
+	subjects := make([]string, 700)
 	for i := range subjects {
 		subjects[i] = fmt.Sprint("s", i/2)
 	}
@@ -479,5 +481,60 @@ func TestRequests(t *testing.T) {
 	_, _, err = b.service.Create(t.Context(), "acme", &api.EndpointRequest{Name: "shop", URL: "https://example.com/"})
 	if peal.KindOf(err) != peal.Conflict {
 		t.Errorf("a second shop: %v", err)
+	}
+}
+
+// dying are records that take nothing any more from some moment on, as those of a process that is killed.
+type dying struct {
+	outbound.Records
+
+	left atomic.Int64
+}
+
+func (d *dying) AdvanceEndpoint(ctx context.Context, p *peal.EndpointProgress) (bool, error) {
+	if d.left.Add(-1) < 0 {
+		return false, errNone
+	}
+	return d.Records.AdvanceEndpoint(ctx, p)
+}
+
+// TestKilled: a process that dies at any moment has had told at most what was in the air, or had just come back, without
+// having it written down.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	d := &dying{}
+	b := setup(t, func(c *outbound.Config) {
+		fast(c)
+		d.Records = c.Records
+		c.Records = d
+	})
+	d.left.Store(1 << 40)
+	e, _ := b.endpoint("acme", "shop")
+	subjects := make([]string, 300)
+	for i := range subjects {
+		subjects[i] = fmt.Sprint("s", i%100)
+	}
+	d.left.Store(5)
+	b.tell("acme", subjects...)
+	const deaths = 4
+	for range deaths {
+		b.eventually("it is dead", func() error {
+			if left := d.left.Load(); left >= 0 {
+				return fmt.Errorf("%d writes are left", left)
+			}
+			return nil
+		})
+		b.stop()
+		d.left.Store(5)
+		b.start()
+	}
+	d.left.Store(1 << 40)
+	b.settled(&e)
+	told := distinct(b.got(""))
+	if len(told) != len(subjects) {
+		t.Errorf("%d of %d were told", len(told), len(subjects))
+	}
+	if n := len(b.got("")); n > len(subjects)+deaths*2*16 {
+		t.Errorf("%d events took %d calls", len(subjects), n)
 	}
 }

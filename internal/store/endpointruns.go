@@ -17,7 +17,7 @@ const (
 		next_at = excluded.next_at, failed_at = excluded.failed_at`
 	sqlKeepMessage = `UPDATE endpoint_messages SET tries = ?, next_at = ?, failed_at = ? WHERE endpoint_id = ? AND notice_id = ?`
 	sqlPutAttempt  = `INSERT INTO endpoint_attempts (endpoint_id, attempt_id, notice_id, type, try, at, took_us, status, ok, code, error, next_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id, attempt_id) DO NOTHING` // a write that was given up on may have happened
 	sqlProgress = `UPDATE endpoints SET cursor = ?, cursor_at = ?, ahead = ?, replay = ?, failing_at = ?, ok_at = ?, failed_at = ?, last_error = ?,
 		disabled_code = ?, disabled_reason = ?, disabled_at = ?, fails = ? WHERE endpoint_id = ? AND generation = ?`
 )

@@ -17,7 +17,7 @@ type victim struct {
 	*world
 
 	queued, queuedDelivery, delivered, uncertain, dead string // notification; deliveries
-	user, keyID, device, userKey, replay               string
+	user, keyID, device, userKey, replay, endpoint     string
 	to, messageID, messageKey                          string
 }
 
@@ -47,6 +47,14 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	v.userKey = v.newUserKey(t).ID
+	e, err := v.peal.CreateEndpoint(t.Context(), api.EndpointRequest{Name: "hook-of-acme", URL: "https://hook-of-acme.invalid/"})
+	if err == nil {
+		v.endpoint = e.ID
+		_, err = v.peal.UpdateEndpoint(t.Context(), e.ID, api.EndpointPatch{Disabled: new(true)}) // so that it does not move
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	r, err := v.peal.ReplayCallbacks(t.Context(), api.ReplayRequest{Integration: v.integration.ID, State: api.CallbackUnreadable})
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +66,7 @@ func newVictim(t *testing.T) *victim {
 // names are what nobody else may see of the victim.
 func (v *victim) names() []string {
 	return []string{
-		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.replay, v.to, v.messageID, v.messageKey,
+		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.replay, v.endpoint, v.to, v.messageID, v.messageKey,
 		v.integration.ID, v.integration.WebhookURL,
 	}
 }
@@ -71,7 +79,7 @@ func (v *victim) sight(t *testing.T) map[string]string {
 		"/v1/notifications/" + v.queued, "/v1/deliveries/" + v.queuedDelivery, "/v1/deliveries/" + v.delivered,
 		"/v1/deliveries/" + v.uncertain, "/v1/deliveries/" + v.dead, "/v1/dead-letters/" + v.dead, "/v1/dead-letters/groups",
 		"/v1/integrations", "/v1/keys", "/v1/users/" + v.user, "/v1/deliveries",
-		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/events?after=0&type=delivery.*", "/v1/callbacks",
+		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/events?after=0&type=delivery.*", "/v1/callbacks", "/v1/endpoints/" + v.endpoint, "/v1/endpoints/" + v.endpoint + "/attempts",
 	} {
 		a := v.do(t, "GET", path, v.key, "")
 		if a.status != http.StatusOK {
@@ -105,7 +113,7 @@ func (v *victim) attacks() map[string][]attack {
 		return []attack{{path: path, body: body, status: http.StatusForbidden, code: api.CodeForbidden}}
 	}
 	text := `"content":{"text":"hi"}`
-	n, d, dl, in := "/v1/notifications/", "/v1/deliveries/", "/v1/dead-letters/", "/v1/integrations/"
+	n, d, dl, in, ep := "/v1/notifications/", "/v1/deliveries/", "/v1/dead-letters/", "/v1/integrations/", "/v1/endpoints/"+v.endpoint
 	return map[string][]attack{
 		"send": {
 			{path: post, body: `{"recipient":{"phone":"+919812345678"},"integration":"` + v.integration.ID + `",` + text + `}`, status: 422, code: api.CodeInvalidRequest},
@@ -161,6 +169,19 @@ func (v *victim) attacks() map[string][]attack {
 		"pause-integration":  {lost(in + v.integration.ID + "/pause"), lost(in + "only-acme-has-it/pause")},
 		"resume-integration": {lost(in + v.integration.ID + "/resume")},
 		"test-integration":   {lost(in+v.integration.ID+"/test", `{"to":"+919812345678"}`)},
+		"list-endpoints":     {{path: "/v1/endpoints", status: found}},
+		"create-endpoint": { // a name is taken within its tenant only
+			{path: "/v1/endpoints", body: `{"name":"hook-of-acme","url":"https://peal.invalid/","types":["number.updated"]}`, status: 201},
+		},
+		"get-endpoint":           {lost(ep)},
+		"update-endpoint":        {lost(ep, `{"name":"mine"}`), lost(ep, `{"disabled":false}`)},
+		"delete-endpoint":        {lost(ep)},
+		"rotate-endpoint":        {lost(ep+"/rotate", `{}`)},
+		"test-endpoint":          {lost(ep + "/test")},
+		"replay-endpoint":        {lost(ep+"/replay", `{"failed":true}`), lost(ep+"/replay", `{"since":"2020-01-01T00:00:00Z"}`)},
+		"list-endpoint-attempts": {lost(ep + "/attempts")},
+		"enable-endpoint":        {lost(ep+"/enable", `{"from":"now"}`)},
+
 		"list-callbacks": {
 			{path: "/v1/callbacks", status: found}, {path: "/v1/callbacks?integration=" + v.integration.ID, status: found},
 			{path: "/v1/callbacks?state=unreadable", status: found}, {path: "/v1/callbacks?state=unreadable&integration=" + v.integration.ID, status: found},

@@ -44,6 +44,11 @@ func needs() map[string]need {
 		"create-integration": {api.ScopeAdmin, `{"name":"x","kind":"wasender","credentials":{"api_key":"k","webhook_secret":"12345678"}}`},
 		"update-integration": {api.ScopeAdmin, `{"name":"x"}`}, "delete-integration": {api.ScopeAdmin, ""}, "pause-integration": {api.ScopeAdmin, ""},
 		"resume-integration": {api.ScopeAdmin, ""}, "test-integration": {api.ScopeAdmin, `{"to":"+919812345678"}`},
+		"list-endpoints": {api.ScopeRead, ""}, "get-endpoint": {api.ScopeRead, ""}, "list-endpoint-attempts": {api.ScopeRead, ""},
+		"create-endpoint": {api.ScopeAdmin, `{"name":"x","url":"https://peal.invalid/","types":["number.updated"]}`},
+		"update-endpoint": {api.ScopeAdmin, `{"name":"y"}`}, "delete-endpoint": {api.ScopeAdmin, ""}, "rotate-endpoint": {api.ScopeAdmin, `{}`},
+		"test-endpoint": {api.ScopeAdmin, ""}, "replay-endpoint": {api.ScopeAdmin, `{"failed":true}`}, "enable-endpoint": {api.ScopeAdmin, `{}`},
+
 		"list-callbacks": {api.ScopeAdmin, ""}, "get-callback": {api.ScopeAdmin, ""}, "list-replays": {api.ScopeAdmin, ""}, "get-replay": {api.ScopeAdmin, ""},
 		"replay-callbacks": {api.ScopeAdmin, `{"integration":"wa","state":"unreadable"}`},
 		"list-keys":        {api.ScopeAdmin, ""}, "create-key": {api.ScopeAdmin, `{"name":"k","scopes":["admin"]}`}, "revoke-key": {api.ScopeAdmin, ""},
