@@ -179,6 +179,9 @@ func (v *victim) attacks() map[string][]attack {
 		"pause-integration":  {lost(in + v.integration.ID + "/pause"), lost(in + "only-acme-has-it/pause")},
 		"resume-integration": {lost(in + v.integration.ID + "/resume")},
 		"test-integration":   {lost(in+v.integration.ID+"/test", `{"to":"+919812345678"}`)},
+		"list-templates":     {lost(in + v.integration.ID + "/templates"), lost(in + "only-acme-has-it/templates")},
+		"get-template":       {lost(in + v.integration.ID + "/templates/paid")},
+		"sync-templates":     {lost(in+v.integration.ID+"/templates/sync", "")},
 		"list-endpoints":     {{path: "/v1/endpoints", status: found}},
 		"create-endpoint": { // a name is taken within its tenant only
 			{path: "/v1/endpoints", body: `{"name":"hook-of-acme","url":"https://peal.invalid/","types":["number.updated"]}`, status: 201},
