@@ -110,4 +110,5 @@ func ExampleReceiver() {
 		fmt.Println(event.ID, event.Type) // keep it; slow work is for later
 		w.WriteHeader(http.StatusNoContent)
 	})
+	// Output:
 }

@@ -200,8 +200,7 @@ type Server struct {
 	streams                    *streams
 }
 
-// New makes a Server with all routes.
-func New(cfg Config) *Server {
+func (cfg *Config) setDefaults() {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 1 << 20
 	}
@@ -232,6 +231,11 @@ func New(cfg Config) *Server {
 	if cfg.Replay == nil {
 		cfg.Replay = func() {}
 	}
+}
+
+// New makes a Server with all routes.
+func New(cfg Config) *Server {
+	cfg.setDefaults()
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
