@@ -145,6 +145,7 @@ type Config struct {
 	DeadLetters  DeadLetters
 	Uncertain    Uncertain
 	Explained    Explained
+	Watches      Watches
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users

@@ -104,6 +104,7 @@ func (p *parser) event(e *event) {
 			}
 			if state := sessionState(s.Status); state != "" {
 				h := health(state)
+				h.At = at
 				p.add(provider.Fact{Session: &h})
 			}
 		}
