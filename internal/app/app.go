@@ -280,7 +280,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues, Replays: a.replays,
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Watches: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Watches: a.store, Heard: a.sightings.Session, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup, Replays: a.store, Replay: a.replayer.Wake,
 		Callbacks:    &track.Reader{Folder: a.folder, Library: a.stream, Unreadables: a.store},

@@ -146,6 +146,7 @@ type Config struct {
 	Uncertain    Uncertain
 	Explained    Explained
 	Watches      Watches
+	Heard        func(integrationID, state string) // told of sessions' states; nil: nobody is
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
@@ -253,6 +254,7 @@ func New(cfg Config) *Server {
 	s.events()
 	s.callbacks()
 	s.integrations()
+	s.sessions()
 	s.endpoints()
 	s.templates()
 	s.mediaRoutes()

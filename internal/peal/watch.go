@@ -8,10 +8,10 @@ type Watch struct {
 	Since         time.Time // from when on it is watched
 	LastWebhook   time.Time
 	LastReceipt   time.Time
-	Refused       int64  // webhooks without the right secret, since the last with it
-	Heard         string // the state of its session, by the provider's last word; empty: none
-	HeardAt       time.Time
-	Session       string // as its tenant was told
+	Refused       int64     // webhooks without the right secret, since the last with it
+	Heard         string    // the state of its session, by the provider's last word; empty: none
+	HeardAt       time.Time // when it was said to Peal
+	Session       string    // as its tenant was told
 	SessionAt     time.Time
 	SuspectSince  time.Time // zero: it is above suspicion
 	SuspectReason string

@@ -63,12 +63,12 @@ func (s *Store) Unsettled(ctx context.Context) ([]peal.Watch, error) {
 	return all, nil
 }
 
-// Watched gives what is known of one integration, which is watched from now on, if it was not.
-func (s *Store) Watched(ctx context.Context, integrationID string) (w peal.Watch, err error) {
+// Watched gives what is known of one integration, which is watched from a time on, if it was not.
+func (s *Store) Watched(ctx context.Context, integrationID string, since time.Time) (w peal.Watch, err error) {
 	const query = `SELECT ` + watchColumns + ` FROM integration_watch WHERE integration_id = ?`
 	err = one(ctx, s.reads, scanWatch, &w, query, integrationID)
 	if errors.Is(err, sql.ErrNoRows) {
-		w = peal.Watch{IntegrationID: integrationID, Since: s.now().Truncate(time.Microsecond)}
+		w = peal.Watch{IntegrationID: integrationID, Since: since.UTC().Truncate(time.Microsecond)}
 		err = s.write(ctx, func(t *tx) error { return t.exec(sqlWatchThere, w.IntegrationID, w.Since.UnixMicro()) })
 	}
 	if err != nil {

@@ -19,6 +19,9 @@ type session struct {
 // paused then finds out by its first send; what is not lifted, when the session is asked.
 const calm = time.Minute
 
+// oldWord is how old a word of a session is at most that counts: after that its first send, or asking it, tells better.
+const oldWord = 15 * time.Minute
+
 // sessions remembers how it went with integrations' sessions lately.
 type sessions struct {
 	mu  sync.Mutex
@@ -78,10 +81,10 @@ func (f *Folder) session(ctx context.Context, s session) {
 	if h.At.After(now) {
 		h.At = now
 	}
-	if in == nil || f.sessions.stale(in.ID, h.At) {
+	if in == nil || !h.At.IsZero() && now.Sub(h.At) > oldWord || f.sessions.stale(in.ID, h.At) {
 		return
 	}
-	f.Sightings.Session(in.ID, h.State, h.At)
+	f.Sightings.Session(in.ID, h.State)
 	var err error
 	switch {
 	case !h.OK && (in.Pause == nil || in.Pause.Code == peal.PauseThrottled):

@@ -80,19 +80,14 @@ func (s *Sightings) receipt(id string, came time.Time) {
 	})
 }
 
-// Session notes the state of an integration's session; a zero time is now. What is older than what was heard changes nothing.
-func (s *Sightings) Session(id, state string, when time.Time) {
+// Session notes the state of an integration's session, as it was said just now.
+func (s *Sightings) Session(id, state string) {
 	if state == "" {
 		return
 	}
 	s.note(id, func(g *peal.Sighting, now time.Time) {
-		if when.IsZero() || when.After(now) {
-			when = now
-		}
-		if !when.Before(g.SessionAt) {
-			g.Session, g.SessionAt = state, when
-			s.urgent[id] = true
-		}
+		g.Session, g.SessionAt = state, now
+		s.urgent[id] = true
 	})
 }
 

@@ -28,7 +28,7 @@ const CodeNoReceipts = "no_receipts"
 
 // Watched is what is known of integrations, and kept.
 type Watched interface {
-	Watched(ctx context.Context, integrationID string) (peal.Watch, error)
+	Watched(ctx context.Context, integrationID string, since time.Time) (peal.Watch, error)
 	Unsettled(ctx context.Context) ([]peal.Watch, error)
 	Unheard(ctx context.Context, in *peal.Integration, after, before time.Time) (n int, first time.Time, err error)
 	SetSuspect(ctx context.Context, integrationID string, since time.Time, reason string, n peal.Notice) (bool, error)
@@ -51,6 +51,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	defer w.Metrics.Suspect.Reset()
+	started := w.Now()
 	looks := map[string]time.Time{} // when to look at an integration again
 	for {
 		select {
@@ -70,7 +71,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 				continue
 			}
 			looks[in.ID] = now.Add(min(max(in.ReceiptTimeout/10, watchEvery), watchMost))
-			if err := w.look(ctx, in, now); err != nil && ctx.Err() == nil {
+			if err := w.look(ctx, in, started, now); err != nil && ctx.Err() == nil {
 				w.Log.Warn("integration not watched; it is tried again", "integration_id", in.ID, "error", err)
 			}
 		}
@@ -78,8 +79,11 @@ func (w *Watcher) Run(ctx context.Context) error {
 }
 
 // look looks at one integration.
-func (w *Watcher) look(ctx context.Context, in *peal.Integration, now time.Time) error {
-	known, err := w.Records.Watched(ctx, in.ID)
+func (w *Watcher) look(ctx context.Context, in *peal.Integration, started, now time.Time) error {
+	if in.CreatedAt.After(started) { // else of what was sent before now nobody may have noted the receipts
+		started = in.CreatedAt
+	}
+	known, err := w.Records.Watched(ctx, in.ID, started)
 	if err == nil {
 		err = w.suspicion(ctx, in, &known, now)
 	}

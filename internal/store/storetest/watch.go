@@ -11,7 +11,7 @@ import (
 // Watcher is what watching integrations needs of the records.
 type Watcher interface {
 	Watches(ctx context.Context, integrationIDs []string) (map[string]peal.Watch, error)
-	Watched(ctx context.Context, integrationID string) (peal.Watch, error)
+	Watched(ctx context.Context, integrationID string, since time.Time) (peal.Watch, error)
 	Unsettled(ctx context.Context) ([]peal.Watch, error)
 	Sight(ctx context.Context, sightings []peal.Sighting) error
 	Unheard(ctx context.Context, in *peal.Integration, after, before time.Time) (n int, first time.Time, err error)
@@ -31,7 +31,7 @@ func watchCases() []testCase {
 func watchSightings(b *bundle) {
 	now := b.clock.now()
 	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
-	w, err := b.Watched(b.Context(), "in")
+	w, err := b.Watched(b.Context(), "in", now)
 	b.ok(err)
 	b.same("new", w, peal.Watch{IntegrationID: "in", Since: now})
 	b.clock.advance(time.Hour)
@@ -46,11 +46,11 @@ func watchSightings(b *bundle) {
 		"in":    {IntegrationID: "in", Since: now, LastWebhook: at(5), LastReceipt: at(9), Refused: 7, Heard: "connected", HeardAt: at(3)},
 		"other": {IntegrationID: "other", Since: at(3600), Refused: 3, Heard: "expired", HeardAt: at(1)},
 	})
-	w, err = b.Watched(b.Context(), "in")
+	w, err = b.Watched(b.Context(), "in", now)
 	b.ok(err)
 	b.same("of one", w, all["in"])
 	b.ok(b.Sight(b.Context(), []peal.Sighting{{IntegrationID: "other", Webhook: at(1)}}))
-	if w, err = b.Watched(b.Context(), "other"); err != nil || w.Refused != 0 {
+	if w, err = b.Watched(b.Context(), "other", now); err != nil || w.Refused != 0 {
 		b.Errorf("after the right secret %d are refused, %v", w.Refused, err)
 	}
 }
@@ -58,7 +58,7 @@ func watchSightings(b *bundle) {
 func watchSuspicion(b *bundle) {
 	in, now := b.integration("a"), b.clock.now()
 	b.ok(b.EnableNotices(b.Context(), "a"))
-	_, err := b.Watched(b.Context(), in.ID)
+	_, err := b.Watched(b.Context(), in.ID, now)
 	b.ok(err)
 	n := peal.Notice{TenantID: "a", Type: peal.NoticeIntegrationSuspect, Subject: in.ID, Data: json.RawMessage(`{}`)}
 	set := func(since time.Time, reason string, want bool) {
@@ -70,7 +70,7 @@ func watchSuspicion(b *bundle) {
 	set(time.Time{}, "", false)
 	set(now, "why", true)
 	set(now.Add(time.Second), "again", false)
-	w, err := b.Watched(b.Context(), in.ID)
+	w, err := b.Watched(b.Context(), in.ID, now)
 	b.ok(err)
 	if !w.SuspectSince.Equal(now) || w.SuspectReason != "why" {
 		b.Errorf("suspect since %v: %s", w.SuspectSince, w.SuspectReason)

@@ -7,7 +7,7 @@ CREATE TABLE integration_watch (
     last_receipt_at INTEGER,
     refused         INTEGER NOT NULL DEFAULT 0, -- webhooks without the right secret, since the last with it
     heard_state     TEXT, -- of its session, by the provider's last word
-    heard_at        INTEGER, -- by the provider's clock
+    heard_at        INTEGER, -- when it was said to Peal
     session_state   TEXT, -- as its tenant was told
     session_at      INTEGER,
     suspect_since   INTEGER, -- NULL: it is above suspicion
