@@ -118,7 +118,10 @@ func TestASessionThatGoesUpAndDown(t *testing.T) {
 	b.backlog(0)
 	b.tell(b.in, fact{Session: "logged_out"})
 	b.backlog(0)
-	b.eventually("it is paused", func() bool { in := b.service.ByID(b.in.ID); return in.Pause != nil && in.Pause.Code == peal.PauseSession })
+	b.eventually("it is paused", func() bool {
+		in := b.service.ByID(b.in.ID)
+		return in.Pause != nil && in.Pause.Code == peal.PauseSession
+	})
 	b.eventually("the last is heard of", func() bool { return b.watch().Heard == "logged_out" })
 	clock.add(2 * time.Minute)
 	b.eventually("the last is told", func() bool { return b.watch().Session == "logged_out" })
