@@ -77,8 +77,7 @@ func watchSuspicion(b *bundle) {
 	}
 	set(time.Time{}, "", true)
 	set(time.Time{}, "", false)
-	page, _, err := b.Notices(b.Context(), "a", "", []string{peal.NoticeIntegrationSuspect}, 10)
-	b.ok(err)
+	page, _ := b.told("a", []string{peal.NoticeIntegrationSuspect})
 	b.same("told", len(page), 2)
 }
 
@@ -111,8 +110,7 @@ func watchSession(b *bundle) {
 	set("connected", "need_scan", n, true)
 	set("connected", "need_scan", n, false)
 	unsettled(0)
-	page, _, err := b.Notices(b.Context(), "a", "", []string{peal.NoticeIntegrationSession}, 10)
-	b.ok(err)
+	page, _ := b.told("a", []string{peal.NoticeIntegrationSession})
 	b.same("told", len(page), 1)
 }
 
