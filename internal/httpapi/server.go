@@ -145,6 +145,8 @@ type Config struct {
 	DeadLetters  DeadLetters
 	Uncertain    Uncertain
 	Explained    Explained
+	Watches      Watches
+	Heard        func(integrationID, state string) // told of sessions' states; nil: nobody is
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
@@ -256,6 +258,7 @@ func New(cfg Config) *Server {
 	s.events()
 	s.callbacks()
 	s.integrations()
+	s.sessions()
 	s.endpoints()
 	s.templates()
 	s.mediaRoutes()
