@@ -30,7 +30,7 @@ func TestOrderPerSubject(t *testing.T) {
 	e, _ := b.endpoint("acme", "shop")
 	var mu sync.Mutex
 	taken, flying := map[string][]string{}, map[string]bool{}
-	events, subjects := map[string]string{}, 30
+	events, subjects := map[string]string{}, 20
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // for a test
 	b.respond(func(c *call) (*http.Response, error) {
 		mu.Lock()
@@ -49,7 +49,7 @@ func TestOrderPerSubject(t *testing.T) {
 	})
 	mu.Lock()
 	want := map[string][]string{}
-	for range 6 {
+	for range 5 {
 		for s := range subjects {
 			subject := fmt.Sprint("s", s)
 			n := []peal.Notice{{TenantID: "acme", Type: peal.NoticeTemplateUpdated, At: b.clock(), Subject: subject, Data: []byte(`{}`)}}
@@ -171,7 +171,7 @@ func TestDisabled(t *testing.T) {
 	b.eventually("it is disabled", func() error {
 		d := b.find(&dead).Disabled
 		if d == nil || d.Code != peal.EndpointFailing {
-			b.advance(30 * time.Minute)
+			b.advance(2 * time.Hour)
 			return fmt.Errorf("%+v", d)
 		}
 		if after := d.At.Sub(dead.CreatedAt); after < 5*24*time.Hour {
