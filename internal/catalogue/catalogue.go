@@ -25,7 +25,7 @@ type Records interface {
 	HearTemplate(ctx context.Context, integrationID string, st *peal.TemplateState) (*peal.TemplateChange, error)
 	WordOnTemplate(ctx context.Context, in *peal.Integration, key peal.TemplateKey, w *peal.TemplateWord) (*peal.TemplateChange, error)
 	TemplateWaits(ctx context.Context, integrationID string) (map[peal.TemplateKey]int64, error)
-	WakeTemplates(ctx context.Context, integrationID string, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error
+	WakeTemplates(ctx context.Context, in *peal.Integration, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error
 	ForgetCatalogues(ctx context.Context) error
 }
 
@@ -313,8 +313,12 @@ func (c *Catalogue) workOff(ctx context.Context) {
 const wakeAgain = 2 * time.Second
 
 func (c *Catalogue) wakeNow(ctx context.Context, id string) error {
+	in := c.cfg.Integrations.ByID(id)
+	if in == nil {
+		return nil
+	}
 	n := 0
-	err := c.cfg.Records.WakeTemplates(ctx, id, func(k peal.TemplateKey) bool {
+	err := c.cfg.Records.WakeTemplates(ctx, in, func(k peal.TemplateKey) bool {
 		code, _ := c.Held(id, k.Name, k.Language)
 		return code != ""
 	}, func(jobs []pipeline.Job) {

@@ -136,6 +136,7 @@ type Message struct {
 	DeliveryID string
 	To         string // E.164 without spaces, with +, or a WhatsApp user id; of a push, the device's id
 	Content    api.Content
+	Category   string       // of the template, such as marketing, by its catalogue; empty: there is none, or it is not known
 	Device     *peal.Device // of a push
 	Priority   peal.Priority
 	From       time.Time // since when it may be sent; zero: now

@@ -398,7 +398,7 @@ type horizon struct {
 type noticeMark struct{ seq, xact int64 }
 
 // horizonEvery is how often the database is asked at most, however many read.
-const horizonEvery = 2 * time.Millisecond
+const horizonEvery = 10 * time.Millisecond
 
 // noticeHorizon is up to which number all transactions have ended.
 func (s *Store) noticeHorizon(ctx context.Context) (int64, error) {

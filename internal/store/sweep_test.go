@@ -20,8 +20,8 @@ func TestWhatWasGivenUpOnIsForgottenAfterAMonth(t *testing.T) {
 	if _, err := s.Fold(t.Context(), evidence); err != nil {
 		t.Fatal(err)
 	}
-	for range 45 {
-		if err := s.Unreadable(t.Context(), "in", now, "not JSON", []byte("x")); err != nil {
+	for i := range 45 {
+		if err := s.Unreadable(t.Context(), "in", now, "not JSON", fmt.Append(nil, i)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"peal/internal/peal"
 	"peal/internal/pipeline"
@@ -45,20 +46,22 @@ func (s *Store) TemplateWaits(ctx context.Context, integrationID string) (map[pe
 	return all, nil
 }
 
-// wakeStep is how many deliveries are woken in one transaction: others wait for it.
-const wakeStep = 500
+const (
+	wakePage = 20_000 // deliveries that are looked at together: they have to be sorted for each page
+	wakeStep = 500    // deliveries that are woken in one transaction: others wait for it
+)
 
 // WakeTemplates makes those deliveries of an integration due at once that wait for a template which is held no longer, step
 // by step, and hands over the jobs of each.
-func (s *Store) WakeTemplates(ctx context.Context, integrationID string, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error {
+func (s *Store) WakeTemplates(ctx context.Context, in *peal.Integration, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error {
 	type waiter struct {
 		peal.TemplateKey
 
 		id string
 	}
 	for after := ""; ; {
-		page, err := list(ctx, s.reads, func(row scanner, w *waiter) error { return row.Scan(&w.id, &w.Name, &w.Language) },
-			`SELECT delivery_id, `+s.templateOf()+ofTemplate+` AND delivery_id > ? ORDER BY delivery_id LIMIT ?`, integrationID, after, wakeStep)
+		page, err := listWithin(ctx, countTime, s.reads, func(row scanner, w *waiter) error { return row.Scan(&w.id, &w.Name, &w.Language) },
+			`SELECT delivery_id, `+s.templateOf()+ofTemplate+` AND delivery_id > ? ORDER BY delivery_id LIMIT ?`, in.ID, after, wakePage)
 		if err != nil {
 			return fmt.Errorf("read what waits for templates: %w", err)
 		}
@@ -68,25 +71,27 @@ func (s *Store) WakeTemplates(ctx context.Context, integrationID string, held fu
 				ids = append(ids, page[i].id)
 			}
 		}
-		if len(ids) > 0 {
-			woken, err := s.wakeSome(ctx, integrationID, ids)
+		for some := range slices.Chunk(ids, wakeStep) {
+			woken, err := s.wakeSome(ctx, in, some)
 			if err != nil {
 				return err
 			}
 			jobs(woken)
 		}
-		if len(page) < wakeStep {
+		if len(page) < wakePage {
 			return nil
 		}
 		after = page[len(page)-1].id
 	}
 }
 
-func (s *Store) wakeSome(ctx context.Context, integrationID string, ids []string) ([]pipeline.Job, error) {
+// wakeSome wakes some of those that wait; the ids are in order.
+func (s *Store) wakeSome(ctx context.Context, in *peal.Integration, ids []string) ([]pipeline.Job, error) {
 	return wrote(ctx, s, func(t *tx) ([]pipeline.Job, error) {
-		rows, err := t.query(`UPDATE communications_log SET due_at = NULL, put_back = NULL, error_code = NULL, error_reason = NULL, updated_at = ?
-			WHERE put_back = 1 AND integration_id = ? AND status = 'queued' AND substr(error_code, 1, 9) = 'template_' AND delivery_id`+t.d.anyOf+`
-			RETURNING delivery_id, integration_id, priority`, s.now().UnixMicro(), integrationID, t.d.list(ids))
+		rows, err := t.query(`UPDATE communications_log INDEXED BY log_delivery SET due_at = NULL, put_back = NULL, error_code = NULL,
+			error_reason = NULL, updated_at = ? WHERE tenant_id = ? AND delivery_id`+t.d.anyOf+` AND delivery_id BETWEEN ? AND ? AND put_back = 1
+			AND integration_id = ? AND status = 'queued' AND substr(error_code, 1, 9) = 'template_'
+			RETURNING delivery_id, integration_id, priority`, s.now().UnixMicro(), in.TenantID, t.d.list(ids), ids[0], ids[len(ids)-1], in.ID)
 		jobs, err := collect(rows, err, scanJob)
 		if err != nil {
 			return nil, fmt.Errorf("wake what waits for a template: %w", err)

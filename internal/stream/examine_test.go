@@ -115,7 +115,11 @@ func TestTheUserOfTheManualWillDo(t *testing.T) {
 		External: External{URLs: []string{strings.Replace(url, "://", "://peal:hush@", 1)}, Replicas: 1}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 	})
 	s.Changed()
+	s.Expand()
+	s.Grown("acme")
 	s.OnChange(func(context.Context) {})
+	s.OnExpand(func() {})
+	s.OnGrown(func(string) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
 	listening.Go(func() { _ = s.Run(ctx) })

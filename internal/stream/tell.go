@@ -27,7 +27,7 @@ func (s *Stream) Changed() { s.tell(changedSubject) }
 // Expand tells all nodes, but not this one, that there is an audience to expand.
 func (s *Stream) Expand() { s.tell(expandSubject) }
 
-// Grown tells all nodes, but not this one, that a tenant's event log has grown.
+// Grown tells the other nodes that a tenant's event log has grown.
 func (s *Stream) Grown(tenantID string) { s.tell(grownSubject + tenantID) }
 
 // OnGrown names who is told when another node has added to a tenant's event log. It must not wait for anything.

@@ -45,6 +45,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	g := newGate(t, p)
 	setUp(t, p, emu, g)
 	l := newLoad(t, p, tenant)
+	told := follow(t, l.peal)
 	l.start()
 	for round := range *rounds {
 		wait := soonest + time.Duration(moments.Int64N(int64(latest-soonest)))
@@ -64,6 +65,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	rows := quiet(t, p, l)
 	account(t, p, l, emu, rows)
 	g.receipts(t, l, emu)
+	told.whole(t, l)
 }
 
 // emulator is the provider, which the kills do not touch.

@@ -70,7 +70,7 @@ func eventsPage(t *testing.T) string {
 			t.Fatal(err)
 		}
 		sum, at := sha256.Sum256([]byte(e.Name)), time.Date(2026, 7, 20, 9, 30, 6, 204817000, time.UTC)
-		m := api.EventMessage{ID: "evt_" + strconv.FormatInt(int64(binary.BigEndian.Uint16(sum[30:])), 36) + "_" + hex.EncodeToString(sum[:8]), Type: e.Name, Timestamp: at, Data: data}
+		m := api.EventMessage{ID: "evt_" + strconv.FormatInt(int64(binary.BigEndian.Uint16(sum[30:])), 36) + "_" + hex.EncodeToString(sum[:12]), Type: e.Name, Timestamp: at, Data: data}
 		text, err := json.MarshalIndent(&m, "", "  ")
 		if err != nil {
 			t.Fatal(err)

@@ -364,6 +364,48 @@ func TestCloudGateway(t *testing.T) {
 	}
 }
 
+// TestCloudSpamOfMarketing: where it was marketing that people reported, the rest still goes.
+func TestCloudSpamOfMarketing(t *testing.T) {
+	t.Parallel()
+	w := silent(t)
+	opt := receipts("sent", "delivered")
+	opt.Accounts = []whatsappcloud.Account{{Templates: []whatsappcloud.Template{
+		{Name: "sale", Language: "en", Category: "MARKETING"}, {Name: "paid", Language: "en", Category: "UTILITY"},
+	}}}
+	c := w.cloud(t, opt)
+	eventually(t, "the catalogue is read", func() error {
+		in, err := w.peal.Integration(t.Context(), "cloud")
+		if err == nil && (in.Templates == nil || in.Templates.Templates != 2) {
+			err = fmt.Errorf("%+v", in.Templates)
+		}
+		return err
+	})
+	if _, err := c.AddFault(whatsappcloud.Fault{Kind: whatsappcloud.FaultError, Code: 131048, Via: whatsappcloud.ViaAnswer}); err != nil {
+		t.Fatal(err)
+	}
+	say := func(name string) (id string) {
+		_, id = w.send(t, c.over(phone(), api.Content{Template: &api.Template{Name: name, Language: "en"}}))
+		return id
+	}
+	waits := func(id, code string) {
+		t.Helper()
+		eventually(t, "marketing waits", func() error {
+			d := w.delivery(t, id)
+			if d.Status != "queued" || d.ErrorCode != code || d.DueAt == nil || time.Until(*d.DueAt) < 20*time.Hour {
+				return fmt.Errorf("%+v", d)
+			}
+			return nil
+		})
+	}
+	waits(say("sale"), "131048")
+	waits(say("sale"), "quiet")
+	w.reaches(t, say("paid"), "delivered")
+	c.paused(t, w, "")
+	if n := c.Counts().Arrived; n != 2 {
+		t.Errorf("%d calls, want one for marketing and one for the other", n)
+	}
+}
+
 // TestCloudSpam: a number that people have reported stops at the first word of it, and nothing is lost.
 func TestCloudSpam(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,18 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestEventsOfAllNodes: a reader is told on one node of what happens on another.
+func TestEventsOfAllNodes(t *testing.T) {
+	t.Parallel()
+	onlyLarge(t)
+	w := silent(t)
+	other := w.another(t)
+	begun(t, w, w.key)
+	told := follow(t, other.peal, client.EventQuery{After: client.FirstEvent})
+	_, id := w.sendText(t, "one")
+	told.told(t, id, "queued sent")
+}
+
 // begun makes sure that a tenant's log has begun: a reader of its own may be on its way still.
 func begun(t *testing.T, w *world, key string) {
 	t.Helper()

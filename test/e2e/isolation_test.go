@@ -19,6 +19,7 @@ type victim struct {
 	queued, queuedDelivery, delivered, uncertain, dead string // notification; deliveries
 	user, keyID, device, userKey, replay, endpoint     string
 	to, messageID, messageKey                          string
+	contact, inbound                                   string // who wrote, and opted out; their message
 }
 
 // newVictim fills the world's tenant. Its integration ends paused.
@@ -60,6 +61,14 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	v.replay = r.ID
+	v.contact = phone()
+	if _, err := v.emu.PlayInbound(wasender.Inbound{From: v.contact, Text: "secret of acme: written"}); err != nil {
+		t.Fatal(err)
+	}
+	v.inbound = v.world.inbound(t, client.InboundQuery{From: v.contact}).ID
+	if _, err := v.peal.ImportOptOuts(t.Context(), api.OptOut{Contact: v.contact}); err != nil {
+		t.Fatal(err)
+	}
 	return v
 }
 
@@ -67,7 +76,7 @@ func newVictim(t *testing.T) *victim {
 func (v *victim) names() []string {
 	return []string{
 		"secret of acme", v.queued, v.queuedDelivery, v.delivered, v.uncertain, v.dead, v.user, v.keyID, v.device, v.userKey, v.replay, v.endpoint, v.to, v.messageID, v.messageKey,
-		v.integration.ID, v.integration.WebhookURL,
+		v.integration.ID, v.integration.WebhookURL, v.contact, v.inbound,
 	}
 }
 
@@ -80,6 +89,7 @@ func (v *victim) sight(t *testing.T) map[string]string {
 		"/v1/deliveries/" + v.uncertain, "/v1/deliveries/" + v.dead, "/v1/dead-letters/" + v.dead, "/v1/dead-letters/groups",
 		"/v1/integrations", "/v1/keys", "/v1/users/" + v.user, "/v1/deliveries",
 		"/v1/users/" + v.user + "/devices", "/v1/user-keys", "/v1/events?after=0&type=delivery.*", "/v1/callbacks", "/v1/endpoints/" + v.endpoint, "/v1/endpoints/" + v.endpoint + "/attempts",
+		"/v1/inbound", "/v1/contacts/" + v.contact, "/v1/opt-outs",
 	} {
 		a := v.do(t, "GET", path, v.key, "")
 		if a.status != http.StatusOK {
@@ -169,6 +179,9 @@ func (v *victim) attacks() map[string][]attack {
 		"pause-integration":  {lost(in + v.integration.ID + "/pause"), lost(in + "only-acme-has-it/pause")},
 		"resume-integration": {lost(in + v.integration.ID + "/resume")},
 		"test-integration":   {lost(in+v.integration.ID+"/test", `{"to":"+919812345678"}`)},
+		"list-templates":     {lost(in + v.integration.ID + "/templates"), lost(in + "only-acme-has-it/templates")},
+		"get-template":       {lost(in + v.integration.ID + "/templates/paid")},
+		"sync-templates":     {lost(in+v.integration.ID+"/templates/sync", "")},
 		"list-endpoints":     {{path: "/v1/endpoints", status: found}},
 		"create-endpoint": { // a name is taken within its tenant only
 			{path: "/v1/endpoints", body: `{"name":"hook-of-acme","url":"https://peal.invalid/","types":["number.updated"]}`, status: 201},
@@ -204,6 +217,17 @@ func (v *victim) attacks() map[string][]attack {
 		"delete-device":     {lost("/v1/users/" + v.user + "/devices/" + v.device)},
 		"get-client-config": {{path: "/v1/client", status: found}},
 		"report-receipts":   {{path: "/v1/receipts", body: `{"delivery_id":"` + v.queuedDelivery + `","type":"opened"}`, status: 202, echoes: true}},
+		"list-inbound": {
+			{path: "/v1/inbound", status: found}, {path: "/v1/inbound?from=%2B" + v.contact[1:], status: found},
+			{path: "/v1/inbound?integration=" + v.integration.ID, status: found}, {path: "/v1/inbound?delivery_id=" + v.delivered, status: found},
+		},
+		"get-inbound":       {lost("/v1/inbound/" + v.inbound)},
+		"get-inbound-media": {lost("/v1/inbound/" + v.inbound + "/media")},
+		"get-contact":       {{path: "/v1/contacts/" + v.contact, status: found, echoes: true}},
+		"get-consents":      {{path: "/v1/contacts/" + v.contact + "/consents", status: found}},
+		"list-opt-outs":     {{path: "/v1/opt-outs", status: found}},
+		"import-opt-outs":   {{path: "/v1/opt-outs", body: `{"opt_outs":[{"contact":"+919800000001"}]}`, status: found}},
+		"put-consents":      {{path: "/v1/contacts/" + v.contact + "/consents", body: `{"consents":[{"state":"in"}]}`, status: found, echoes: true}},
 		"list-user-keys":    {{path: "/v1/user-keys", status: found}},
 		"create-user-key":   {{path: "/v1/user-keys", body: `{"name":"k","algorithm":"HS256"}`, status: 201}},
 		"revoke-user-key":   {lost("/v1/user-keys/" + v.userKey)},
@@ -295,7 +319,7 @@ func (v *victim) attack(t *testing.T, o operation, x attack, key string) {
 		t.Errorf("%s %s: %s, want code %s", o.method, x.path, a.body, x.code)
 	}
 	for _, name := range v.names() {
-		if strings.Contains(string(a.body), name) && (!x.echoes || !strings.Contains(x.body, name)) {
+		if strings.Contains(string(a.body), name) && (!x.echoes || !strings.Contains(x.path+x.body, name)) {
 			t.Errorf("%s %s shows B %q of A: %s", o.method, x.path, name, a.body)
 		}
 	}

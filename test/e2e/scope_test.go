@@ -44,6 +44,7 @@ func needs() map[string]need {
 		"create-integration": {api.ScopeAdmin, `{"name":"x","kind":"wasender","credentials":{"api_key":"k","webhook_secret":"12345678"}}`},
 		"update-integration": {api.ScopeAdmin, `{"name":"x"}`}, "delete-integration": {api.ScopeAdmin, ""}, "pause-integration": {api.ScopeAdmin, ""},
 		"resume-integration": {api.ScopeAdmin, ""}, "test-integration": {api.ScopeAdmin, `{"to":"+919812345678"}`},
+		"list-templates": {api.ScopeRead, ""}, "get-template": {api.ScopeRead, ""}, "sync-templates": {api.ScopeAdmin, ""},
 		"list-endpoints": {api.ScopeRead, ""}, "get-endpoint": {api.ScopeRead, ""}, "list-endpoint-attempts": {api.ScopeRead, ""},
 		"create-endpoint": {api.ScopeAdmin, `{"name":"x","url":"https://peal.invalid/","types":["number.updated"]}`},
 		"update-endpoint": {api.ScopeAdmin, `{"name":"y"}`}, "delete-endpoint": {api.ScopeAdmin, ""}, "rotate-endpoint": {api.ScopeAdmin, `{}`},

@@ -224,6 +224,19 @@ const checks = {
     }
     for (const { raw, signature } of hooks) await api.post(JSON.parse(raw), raw, signature);
     assert.deepEqual(messages.map((m) => m[1]), kinds);
+
+    // Somebody without a number, who is known by a user id: the package hands the message on all the same.
+    const { user_id: userId } = await control("PUT", `users/${waId}`, { hide_phone: true });
+    hooks.length = 0;
+    const raws = [];
+    api.on.message = ({ raw }) => void raws.push(raw.entry[0].changes[0].value.messages[0]);
+    await control("POST", "inbound", { from: to, text: "x" });
+    await idle();
+    for (const { raw, signature } of hooks) await api.post(JSON.parse(raw), raw, signature);
+    await control("PUT", `users/${waId}`, { hide_phone: false });
+    assert.equal(raws.length, 1);
+    assert.equal(raws[0].from, undefined);
+    assert.equal(raws[0].from_user_id, userId);
   },
 
   async "a failed status has its error"() {

@@ -63,7 +63,7 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
 		}
 	}
-	if a, held := s.held(d, m.Content.Template, look, at); held {
+	if a, held := s.held(d, &m, look, at); held {
 		return a
 	}
 	groups := s.groupsOf(&m)

@@ -42,6 +42,9 @@ func (s *shift) decide(d *peal.Delivery, o peal.Outcome, at time.Time) peal.Atte
 			break
 		}
 		if o.Quiet != "" {
+			if o.Quiet != peal.QuietRecipient && o.RetryAfter >= time.Hour {
+				s.log.Warn("the provider wants no more of a sort of messages for long; they wait, the others go on", "sort", o.Quiet, "code", o.Code, "reason", o.Reason)
+			}
 			a.Next, a.Due = peal.Queued, now.Add(s.quiet.begin(quietKey(d, o.Quiet), o.RetryAfter, o.Growth))
 			break
 		}

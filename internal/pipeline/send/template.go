@@ -5,12 +5,15 @@ import (
 
 	"peal/api"
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 // Templates know which templates can be sent now.
 type Templates interface {
 	// Held tells why a message of a template is not to be sent now, by the code and the reason of its delivery.
 	Held(integrationID, name, language string) (code, reason string)
+	// Category is a template's, such as marketing; empty when it is not known.
+	Category(integrationID, name, language string) string
 	// Answered notes what a call was answered of its message's template, and tells whether the message is to wait for it.
 	Answered(in *peal.Integration, t *api.Template, w *peal.TemplateWord) (code, reason string)
 	// Parked is told of a delivery that waits for its template, when that is on disk.
@@ -20,13 +23,16 @@ type Templates interface {
 // templateWait is how long a delivery waits for its template before that is looked at again: it is woken when it can go.
 const templateWait = 6 * time.Hour
 
-// held is what becomes of a delivery whose template cannot be sent now: it waits, and the others go on.
-func (s *shift) held(d *peal.Delivery, t *api.Template, look *looked, at time.Time) (a peal.Attempt, held bool) {
+// held is what becomes of a delivery whose template cannot be sent now: it waits, and the others go on. To one that can be
+// sent it gives its category.
+func (s *shift) held(d *peal.Delivery, m *provider.Message, look *looked, at time.Time) (a peal.Attempt, held bool) {
+	t := m.Content.Template
 	if t == nil || s.cfg.Templates == nil {
 		return a, false
 	}
 	code, reason := s.cfg.Templates.Held(s.id, t.Name, t.Language)
 	if code == "" {
+		m.Category = s.cfg.Templates.Category(s.id, t.Name, t.Language)
 		return a, false
 	}
 	a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: reason}, at)

@@ -307,8 +307,6 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 		return
 	}
 	if o.err != nil {
-		f.Metrics.Unreadable.Inc()
-		f.Log.Warn("webhook kept as unreadable", "integration_id", o.callback.IntegrationID, "reason", o.err)
 		wctx, cancel := context.WithTimeout(context.Background(), foldTime)
 		err := f.Records.Unreadable(wctx, o.callback.IntegrationID, o.received(f.Now()), o.err.Error(), o.message.Data())
 		cancel()
@@ -317,6 +315,8 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 			f.giveBack(o.message)
 			return
 		}
+		f.Metrics.Unreadable.Inc()
+		f.Log.Warn("webhook kept as unreadable", "integration_id", o.callback.IntegrationID, "reason", o.err)
 	}
 	if o.again && o.err == nil {
 		time.AfterFunc(afterError, func() { f.giveBack(o.message) })

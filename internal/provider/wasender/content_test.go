@@ -25,6 +25,7 @@ func TestCheckContentRefuses(t *testing.T) {
 		"text of bytes":       {api.Content{Text: text("a\xff")}, "text", "invalid"},
 		"no url":              {api.Content{Image: &api.Media{}}, "image.url", "required"},
 		"file url":            {api.Content{Image: &api.Media{URL: "file:///etc/passwd"}}, "image.url", "invalid"},
+		"uploaded":            {api.Content{Image: &api.Media{MediaID: "1"}}, "image.media_id", "unsupported"},
 		"ftp url":             {api.Content{Video: &api.Media{URL: "ftp://example.com/a"}}, "video.url", "invalid"},
 		"relative url":        {api.Content{Audio: &api.Audio{URL: "/a.ogg"}}, "audio.url", "invalid"},
 		"url without host":    {api.Content{Audio: &api.Audio{URL: "https:///a.ogg"}}, "audio.url", "invalid"},

@@ -38,6 +38,7 @@ type client struct {
 var (
 	_ provider.Client    = (*client)(nil)
 	_ provider.Previewer = (*client)(nil)
+	_ provider.Grouper   = (*client)(nil)
 )
 
 func newClient(in *peal.Integration, base *url.URL, set api.WhatsAppCloud, transport http.RoundTripper, own *http.Transport) *client {
@@ -117,7 +118,7 @@ func (c *client) post(ctx context.Context, m *provider.Message) peal.Outcome {
 	if err != nil {
 		return wire.Fault(ctx, err, maybeWritten)
 	}
-	return c.judge(ctx, &r, &a)
+	return spared(c.judge(ctx, &r, &a), m)
 }
 
 // bound gives a call an end where the caller has set none.

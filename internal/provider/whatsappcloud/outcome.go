@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"peal/internal/peal"
+	"peal/internal/provider"
 	"peal/internal/provider/wire"
 )
 
@@ -99,6 +100,29 @@ func (c *client) judgeError(r *reply, e *graphError) peal.Outcome {
 		out.RetryAfter = cmp.Or(wire.RetryAfter(r.header, time.Now()), usageWait(r.header), m.wait)
 	}
 	return out
+}
+
+const (
+	codeSpam  = "131048" // people have blocked or reported the number
+	marketing = "marketing"
+	spamWait  = 24 * time.Hour // Meta does not say how long; the limits that it goes with are of a day
+)
+
+// Groups are marketing, for messages of such a template.
+func (c *client) Groups(m *provider.Message) []string {
+	if m.Category == marketing {
+		return []string{marketing}
+	}
+	return nil
+}
+
+// spared is an outcome that stops a number's marketing alone where that was it that was refused: what people have asked for
+// may still go. If that is refused, too, all of it stops.
+func spared(o peal.Outcome, m *provider.Message) peal.Outcome {
+	if o.Code == codeSpam && o.Class == peal.ClassIntegration && m.Category == marketing {
+		o.Class, o.Pause, o.Quiet, o.RetryAfter = peal.ClassThrottled, peal.PauseThrottled, marketing, spamWait
+	}
+	return o
 }
 
 // meaning is that of the table; of a code that is not in it, by what Meta says of it and its HTTP status.

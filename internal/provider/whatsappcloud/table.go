@@ -58,7 +58,7 @@ func meaningOf(code, subcode int) (m meaning, known bool) {
 		return meaning{class: peal.ClassIntegration, pause: peal.PausePayment}, true
 	case 368, 131031, 131063: // policy: blocked, locked, restricted
 		return blocked, true
-	case 131048: // people have blocked or reported the number. What goes on makes it worse, and a message does not say what it is for
+	case 131048: // people have blocked or reported the number, and what goes on makes it worse. Of marketing see spared
 		return blocked, true
 	case 33: // the sending number has been deleted
 		return blocked, true

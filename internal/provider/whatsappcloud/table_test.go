@@ -107,6 +107,26 @@ func TestErrorTable(t *testing.T) {
 	}
 }
 
+// TestSpam: a number that was reported stops marketing alone, where that is what it was about.
+func TestSpam(t *testing.T) {
+	t.Parallel()
+	_, c := open(t, emulator.Options{})
+	for category, want := range map[string]row{
+		"marketing": {class: peal.ClassThrottled, pause: peal.PauseThrottled, quiet: "marketing", wait: 24 * time.Hour},
+		"utility":   {class: peal.ClassIntegration, pause: peal.PauseBlocked}, "": {class: peal.ClassIntegration, pause: peal.PauseBlocked},
+	} {
+		m := hello("+" + emulator.MagicNumber(131048, emulator.ViaAnswer))
+		m.Category = category
+		out := c.Send(t.Context(), m)
+		if got := (row{class: out.Class, pause: out.Pause, quiet: out.Quiet, wait: out.RetryAfter}); got != want || out.Code != "131048" {
+			t.Errorf("%q: got %+v, want %+v", category, out, want)
+		}
+		if groups := c.(provider.Grouper).Groups(m); (len(groups) == 1) != (category == "marketing") {
+			t.Errorf("%q: groups %v", category, groups)
+		}
+	}
+}
+
 // TestErrorsByCodeOnly: the HTTP status and the text of a known code mean nothing.
 func TestErrorsByCodeOnly(t *testing.T) {
 	t.Parallel()

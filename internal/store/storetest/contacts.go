@@ -445,8 +445,7 @@ func toldOfPeople(b *bundle) {
 	back.State = peal.OptedIn
 	_, err := b.PutConsents(b.Context(), []peal.Consent{back})
 	b.ok(err)
-	page, _, err := b.Notices(b.Context(), "a", "", nil, 10)
-	b.ok(err)
+	page, _ := b.told("a", nil)
 	var told []string
 	for i := range page {
 		told = append(told, page[i].Type+" "+page[i].Subject)

@@ -22,7 +22,7 @@ type Catalogues interface {
 	HearTemplate(ctx context.Context, integrationID string, st *peal.TemplateState) (*peal.TemplateChange, error)
 	WordOnTemplate(ctx context.Context, in *peal.Integration, key peal.TemplateKey, w *peal.TemplateWord) (*peal.TemplateChange, error)
 	TemplateWaits(ctx context.Context, integrationID string) (map[peal.TemplateKey]int64, error)
-	WakeTemplates(ctx context.Context, integrationID string, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error
+	WakeTemplates(ctx context.Context, in *peal.Integration, held func(peal.TemplateKey) bool, jobs func([]pipeline.Job)) error
 	ForgetCatalogues(ctx context.Context) error
 }
 
@@ -276,7 +276,7 @@ func templateWaits(b *bundle) {
 	var woken []string
 	wake := func(held ...peal.TemplateKey) {
 		b.Helper()
-		b.ok(b.WakeTemplates(b.Context(), in.ID, func(k peal.TemplateKey) bool { return slices.Contains(held, k) }, func(jobs []pipeline.Job) {
+		b.ok(b.WakeTemplates(b.Context(), in, func(k peal.TemplateKey) bool { return slices.Contains(held, k) }, func(jobs []pipeline.Job) {
 			for _, j := range jobs {
 				woken = append(woken, j.DeliveryID)
 			}
