@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"peal/api"
@@ -19,7 +20,7 @@ const sendRetries = 3
 
 // SendCmd is `peal send`.
 type SendCmd struct {
-	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678."`
+	To          string `name:"to" placeholder:"PHONE" xor:"recipient" help:"Phone number in E.164, such as +919812345678; or a WhatsApp user id, such as US.13491208655302741918."`
 	User        string `name:"user" placeholder:"ID" xor:"recipient" help:"Your own id of a user whose phone number or devices Peal knows."`
 	Audience    string `name:"audience" placeholder:"WHOM" xor:"recipient" help:"Of a push: many devices at once: all, or app=ID, platform=NAME, locale=TAG, parted by commas."`
 	Platform    string `name:"platform" placeholder:"NAME" help:"Of a push: only the user's devices of it, such as ios."`
@@ -30,6 +31,7 @@ type SendCmd struct {
 
 	ContentFlags `embed:"" group:"content"`
 
+	Category string            `name:"category" enum:",marketing,utility,authentication" default:"" placeholder:"SORT" help:"Over WhatsApp: what sort of message it is, by which people opt out: marketing, utility or authentication."`
 	Priority string            `name:"priority" placeholder:"LANE" help:"The lane that it waits in: critical, normal or bulk. Default: normal."`
 	Key      string            `name:"key" placeholder:"KEY" help:"Idempotency key: the same key within 24 h sends nothing twice."`
 	TTL      time.Duration     `name:"ttl" placeholder:"DURATION" help:"Give up when it has not been sent after this long."`
@@ -215,9 +217,13 @@ func (c *SendCmd) request(now time.Time) (*api.NotificationRequest, error) {
 		Integration:    c.Integration,
 		Ladder:         ladder,
 		Content:        *content,
+		Category:       c.Category,
 		Priority:       c.Priority,
 		SendAt:         c.SendAt.ahead(now),
 		IdempotencyKey: c.Key,
+	}
+	if strings.Contains(c.To, ".") && !strings.HasPrefix(c.To, "+") {
+		req.Recipient.Phone, req.Recipient.WhatsAppUserID = "", c.To
 	}
 	if c.TTL < 0 {
 		return nil, usagef("--ttl must be more than 0")

@@ -57,6 +57,7 @@ func controlRoutes() []controlRoute {
 		{"PUT", "users/*", (*Server).controlUpdateUser},
 		{"POST", "inbound", (*Server).controlInbound},
 		{"POST", "preference", (*Server).controlPreference},
+		{"POST", "moved", (*Server).controlMoved},
 		{"POST", "verify", (*Server).controlVerify},
 		{"POST", "webhook", (*Server).controlWebhook},
 		{"POST", "hold", (*Server).controlHold},

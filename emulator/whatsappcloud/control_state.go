@@ -150,6 +150,22 @@ func (s *Server) controlPreference(req *request) (any, error) {
 	return queued(s.PlayPreference(in.Number, in.User, in.Value))
 }
 
+func (s *Server) controlMoved(req *request) (any, error) {
+	var in struct {
+		Number string `json:"number"`
+		User   string `json:"user"`
+		Phone  string `json:"phone"`
+		Kind   string `json:"kind"`
+	}
+	if err := req.decode(&in, true); err != nil {
+		return nil, err
+	}
+	if in.Kind == "" {
+		in.Kind = "user_changed_number"
+	}
+	return queued(s.PlaySystem(in.Number, in.User, in.Kind, in.Phone))
+}
+
 func (s *Server) controlVerify(req *request) (any, error) {
 	var in struct {
 		Account string `json:"account"`

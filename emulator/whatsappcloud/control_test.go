@@ -71,6 +71,8 @@ func TestControl(t *testing.T) {
 	}
 	b.control("POST", "preference", `{"user":"`+phone+`","value":"stop"}`, 200)
 	b.control("POST", "preference", `{"user":"`+phone+`","value":"pause"}`, 400)
+	b.control("POST", "moved", `{"user":"`+phone+`","phone":"16505559999"}`, 200)
+	b.control("POST", "moved", `{"user":"`+phone+`","phone":"x"}`, 400)
 	b.control("POST", "verify", `{}`, 200)
 	b.control("POST", "webhook", `{"field":"account_alerts","value":{"x":1}}`, 200)
 	b.control("POST", "webhook", `{"raw":"{broken"}`, 200)

@@ -75,6 +75,7 @@
 //	PUT    /_emulator/users/{phone or user id}  {"absent":true,"hide_phone":true,"window":"1h"}
 //	POST   /_emulator/inbound                   {"from":"16505551234","text":"STOP"}
 //	POST   /_emulator/preference                {"user":"16505551234","value":"stop"}
+//	POST   /_emulator/moved                     {"user":"16505551234","phone":"16505559999"}  has another number; "kind":"user_changed_user_id" another id with it
 //	POST   /_emulator/verify                    {"account":"..."}   the handshake against the webhook URL
 //	POST   /_emulator/hold                      {"hold":true} keeps webhooks back, {"hold":false} lets all go
 //	POST   /_emulator/webhook                   {"account":"...","field":"...","value":{...}} or {"raw":"..."}

@@ -24,6 +24,7 @@ type Said struct {
 type Looked struct {
 	Devices map[string][]peal.Device  // of users
 	Said    map[string][]peal.Consent // what recipients want; of those who said nothing, nothing
+	Silent  bool                      // nobody of the tenant's people has said anything
 }
 
 // Payload writes it.

@@ -13,15 +13,16 @@ import (
 
 // People say what they want to be told.
 type People interface {
-	// Consents gives what those people said of a channel, by the identity that was asked for.
+	// Consents gives what those people said of a channel, by the identity that was asked for; nil when nobody of the tenant's has
+	// said anything.
 	Consents(ctx context.Context, tenantID, channel string, ids []string) (map[string][]peal.Consent, error)
 }
 
 // askPeople looks up together what the recipients of requests want. Those that are named as users are looked up one by one,
 // when their number is known.
-func (p *Planner) askPeople(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Consent, error) {
+func (p *Planner) askPeople(ctx context.Context, tenantID string, reqs []*api.NotificationRequest, looked *pipeline.Looked) error {
 	if p.People == nil {
-		return nil, nil
+		return nil
 	}
 	var ids []string
 	for _, req := range reqs {
@@ -30,19 +31,22 @@ func (p *Planner) askPeople(ctx context.Context, tenantID string, reqs []*api.No
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return nil
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	said, err := p.People.Consents(ctx, tenantID, peal.ChannelWhatsApp, ids)
 	if err != nil {
-		return nil, fmt.Errorf("find out what people want: %w", err)
+		return fmt.Errorf("find out what people want: %w", err)
 	}
-	all := make(map[string][]peal.Consent, len(ids))
+	if looked.Silent = said == nil; looked.Silent {
+		return nil
+	}
+	looked.Said = make(map[string][]peal.Consent, len(ids))
 	for _, id := range ids { // also of those who said nothing: they are not asked again
-		all[id] = said[id]
+		looked.Said[id] = said[id]
 	}
-	return all, nil
+	return nil
 }
 
 // unwanted skips a delivery that its recipient does not want.
@@ -51,7 +55,7 @@ func (p *Planner) unwanted(ctx context.Context, in *peal.Integration, d *peal.De
 		return nil
 	}
 	words, asked := looked.Said[d.Recipient]
-	if !asked {
+	if !asked && !looked.Silent {
 		said, err := p.People.Consents(ctx, d.TenantID, in.Channel, []string{d.Recipient})
 		if err != nil {
 			return fmt.Errorf("find out what people want: %w", err)

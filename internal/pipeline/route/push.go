@@ -47,11 +47,8 @@ func (p *Planner) Look(ctx context.Context, tenantID string, reqs []*api.Notific
 	if err != nil {
 		return nil, err
 	}
-	said, err := p.askPeople(ctx, tenantID, reqs)
-	if err != nil {
-		return nil, err
-	}
-	return &pipeline.Looked{Devices: devices, Said: said}, nil
+	looked := &pipeline.Looked{Devices: devices}
+	return looked, p.askPeople(ctx, tenantID, reqs, looked)
 }
 
 func (p *Planner) lookDevices(ctx context.Context, tenantID string, reqs []*api.NotificationRequest) (map[string][]peal.Device, error) {
