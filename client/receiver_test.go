@@ -25,7 +25,7 @@ func TestReceiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	signed := func(at time.Time, by *standardwebhooks.Webhook) http.Header {
+	sign := func(at time.Time, by *standardwebhooks.Webhook) http.Header {
 		t.Helper()
 		s, err := by.Sign("evt_1", at, []byte(body))
 		if err != nil {
@@ -41,14 +41,14 @@ func TestReceiver(t *testing.T) {
 		body    string
 		want    error
 	}{
-		"good":               {[]string{secret}, signed(now, lib), body, nil},
-		"by the second":      {[]string{other, secret}, signed(now, lib), body, nil},
-		"by another":         {[]string{other}, signed(now, lib), body, ErrNotSigned},
-		"another body":       {[]string{secret}, signed(now, lib), body + " ", ErrNotSigned},
-		"old":                {[]string{secret}, signed(now.Add(-6*time.Minute), lib), body, ErrNotSigned},
-		"of the future":      {[]string{secret}, signed(now.Add(6*time.Minute), lib), body, ErrNotSigned},
+		"good":               {[]string{secret}, sign(now, lib), body, nil},
+		"by the second":      {[]string{other, secret}, sign(now, lib), body, nil},
+		"by another":         {[]string{other}, sign(now, lib), body, ErrNotSigned},
+		"another body":       {[]string{secret}, sign(now, lib), body + " ", ErrNotSigned},
+		"old":                {[]string{secret}, sign(now.Add(-6*time.Minute), lib), body, ErrNotSigned},
+		"of the future":      {[]string{secret}, sign(now.Add(6*time.Minute), lib), body, ErrNotSigned},
 		"without headers":    {[]string{secret}, http.Header{}, body, ErrNotSigned},
-		"without a body":     {[]string{secret}, signed(now, lib), "", ErrNotSigned},
+		"without a body":     {[]string{secret}, sign(now, lib), "", ErrNotSigned},
 		"a strange time":     {[]string{secret}, http.Header{"Webhook-Id": {"x"}, "Webhook-Timestamp": {"now"}}, body, ErrNotSigned},
 		"without signatures": {[]string{secret}, http.Header{"Webhook-Id": {"x"}, "Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)}}, body, ErrNotSigned},
 	} {
@@ -94,21 +94,41 @@ func TestSignWebhook(t *testing.T) {
 	}
 }
 
+// signed is a request as Peal makes it.
+func signed(secret, id, body string) *http.Request {
+	req := httptest.NewRequest(http.MethodPost, "/hooks/peal", strings.NewReader(body))
+	key, err := api.WebhookKey(secret)
+	if err != nil {
+		panic(err)
+	}
+	now := time.Now()
+	req.Header.Set(api.WebhookIDHeader, id)
+	req.Header.Set(api.WebhookTimestampHeader, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(api.WebhookSignatureHeader, api.SignWebhook(key, id, now, []byte(body)))
+	return req
+}
+
 // ExampleReceiver takes the calls of an endpoint.
 func ExampleReceiver() {
-	receiver, err := NewReceiver("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") // peal endpoint add shows it
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // peal endpoint add shows it
+	receiver, err := NewReceiver(secret)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	http.HandleFunc("POST /hooks/peal", func(w http.ResponseWriter, r *http.Request) {
+	hook := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		event, err := receiver.Read(r)
 		if err != nil {
 			http.Error(w, "not for us", http.StatusUnauthorized)
 			return
 		}
-		fmt.Println(event.ID, event.Type) // keep it; slow work is for later
+		fmt.Println(event.ID, event.Type) // keep it by its id; slow work is for later
 		w.WriteHeader(http.StatusNoContent)
 	})
+	answer := httptest.NewRecorder()
+	hook.ServeHTTP(answer, signed(secret, "evt_4", `{"id":"evt_4","type":"delivery.sent","timestamp":"2026-01-02T03:04:05Z","data":{}}`))
+	fmt.Println(answer.Code)
 	// Output:
+	// evt_4 delivery.sent
+	// 204
 }

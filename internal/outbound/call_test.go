@@ -35,30 +35,30 @@ func TestAddresses(t *testing.T) {
 		b.ok(err)
 		return a.Code
 	}
-	guarded := func(guard *netguard.Guard) *bundle {
+	dialing := func(guard *netguard.Guard) *bundle {
 		return setup(t, func(c *outbound.Config) { c.HTTPS, c.Guard = nil, guard })
 	}
 	_, port, _ := strings.Cut(strings.TrimPrefix(srv.URL, "http://"), ":")
-	if got := try(guarded(netguard.New()), "https://localhost:"+port+"/"); got != "address_refused" {
+	if got := try(dialing(netguard.New()), "https://localhost:"+port+"/"); got != "address_refused" {
 		t.Errorf("a name that leads inside: %s", got)
 	}
-	if got := try(guarded(netguard.New(netip.MustParsePrefix("10.0.0.0/8"))), "http://localhost:"+port+"/"); got != "address_refused" {
+	if got := try(dialing(netguard.New(netip.MustParsePrefix("10.0.0.0/8"))), "http://localhost:"+port+"/"); got != "address_refused" {
 		t.Errorf("plain http to what the allow-list does not have: %s", got)
 	}
-	if got := try(guarded(netguard.New()), "http://127.0.0.1:"+port+"/"); !strings.Contains(got, "give an https URL") {
+	if got := try(dialing(netguard.New()), "http://127.0.0.1:"+port+"/"); !strings.Contains(got, "give an https URL") {
 		t.Errorf("plain http without an allow-list: %s", got)
 	}
 	if reached.Load() != 0 {
 		t.Errorf("%d calls reached a refused address", reached.Load())
 	}
 	allowed := netguard.New(netip.MustParsePrefix("127.0.0.0/8"))
-	if got := try(guarded(allowed), srv.URL+"/away"); got != "http_307" || reached.Load() != 1 {
+	if got := try(dialing(allowed), srv.URL+"/away"); got != "http_307" || reached.Load() != 1 {
 		t.Errorf("a redirect: %s after %d calls", got, reached.Load())
 	}
-	if got := try(guarded(allowed), srv.URL+"/"); got != "" {
+	if got := try(dialing(allowed), srv.URL+"/"); got != "" {
 		t.Errorf("what the allow-list has: %s", got)
 	}
-	if got := try(guarded(allowed), "https://127.0.0.1:"+port+"/"); got != "tls" {
+	if got := try(dialing(allowed), "https://127.0.0.1:"+port+"/"); got != "tls" {
 		t.Errorf("https to who does not speak it: %s", got)
 	}
 }

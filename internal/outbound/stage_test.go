@@ -30,7 +30,7 @@ func TestOrderPerSubject(t *testing.T) {
 	e, _ := b.endpoint("acme", "shop")
 	var mu sync.Mutex
 	taken, flying := map[string][]string{}, map[string]bool{}
-	events, subjects := map[string]string{}, 30
+	events, subjects := map[string]string{}, 20
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // for a test
 	b.respond(func(c *call) (*http.Response, error) {
 		mu.Lock()
@@ -49,7 +49,7 @@ func TestOrderPerSubject(t *testing.T) {
 	})
 	mu.Lock()
 	want := map[string][]string{}
-	for range 6 {
+	for range 5 {
 		for s := range subjects {
 			subject := fmt.Sprint("s", s)
 			n := []peal.Notice{{TenantID: "acme", Type: peal.NoticeTemplateUpdated, At: b.clock(), Subject: subject, Data: []byte(`{}`)}}
@@ -171,7 +171,7 @@ func TestDisabled(t *testing.T) {
 	b.eventually("it is disabled", func() error {
 		d := b.find(&dead).Disabled
 		if d == nil || d.Code != peal.EndpointFailing {
-			b.advance(30 * time.Minute)
+			b.advance(2 * time.Hour)
 			return fmt.Errorf("%+v", d)
 		}
 		if after := d.At.Sub(dead.CreatedAt); after < 5*24*time.Hour {
@@ -368,6 +368,7 @@ func TestReplay(t *testing.T) {
 	b := setup(t, fast)
 	e, _ := b.endpoint("acme", "shop")
 	b.tell("acme", "old")
+	b.reached(1)
 	b.advance(time.Hour)
 	since := b.clock()
 	b.tell("acme", "a", "b", "a")
@@ -536,5 +537,30 @@ func TestKilled(t *testing.T) {
 	}
 	if n := len(b.got("")); n > len(subjects)+deaths*2*16 {
 		t.Errorf("%d events took %d calls", len(subjects), n)
+	}
+}
+
+// TestLost: that the log has let go of what an endpoint was yet to be told is never passed over in silence.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	b := setup(t, fast)
+	e, _ := b.endpoint("acme", "shop")
+	if _, err := b.service.Update(t.Context(), "acme", "shop", &api.EndpointPatch{Disabled: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	b.tell("acme", "a", "b")
+	b.advance(8 * 24 * time.Hour)
+	b.tell("acme", "c")
+	if n, err := b.store.RetainNotices(t.Context(), b.clock().Add(-time.Hour)); err != nil || n != 2 {
+		t.Fatalf("%d events left the log: %v", n, err)
+	}
+	if _, err := b.service.Enable(t.Context(), "acme", "shop", false); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(&e)
+	all, err := b.service.Attempts(t.Context(), "acme", "shop", peal.AttemptFilter{Limit: 10})
+	b.ok(err)
+	if len(all) != 2 || all[0].OK == all[1].OK || (all[0].Code != "lost" && all[1].Code != "lost") || len(b.got("")) != 1 {
+		t.Errorf("attempts: %+v", all)
 	}
 }

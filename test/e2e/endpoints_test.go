@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -10,9 +12,6 @@ import (
 	"testing"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
-	"encoding/json"
-	"io"
 
 	"peal/api"
 )
@@ -143,7 +142,6 @@ func TestEndpointIsToldInOrder(t *testing.T) {
 	r.mu.Lock()
 	r.broken = false
 	r.mu.Unlock()
-	w.restart(t)
 	if _, err := w.peal.UpdateEndpoint(t.Context(), "shop", api.EndpointPatch{Disabled: new(true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,4 +173,17 @@ func TestEndpointIsToldInOrder(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestEndpointMovesOn: nodes share the endpoints; when one leaves, the endpoints that it called are called by another from
+// where it was.
+func TestEndpointMovesOn(t *testing.T) {
+	t.Parallel()
+	onlyLarge(t)
+	w, r := setup(t), newReceiver(t)
+	n := w.another(t)
+	w.endpoint(t, r, "delivery.*")
+	r.knows(t, w.sendMany(t, 30))
+	n.stop(t)
+	r.knows(t, w.sendMany(t, 30))
 }
