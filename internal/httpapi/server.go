@@ -200,8 +200,8 @@ type Server struct {
 	streams                    *streams
 }
 
-// New makes a Server with all routes.
-func New(cfg Config) *Server {
+// setDefaults fills in what was left out.
+func (cfg *Config) setDefaults() {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 1 << 20
 	}
@@ -232,6 +232,11 @@ func New(cfg Config) *Server {
 	if cfg.Replay == nil {
 		cfg.Replay = func() {}
 	}
+}
+
+// New makes a Server with all routes.
+func New(cfg Config) *Server {
+	cfg.setDefaults()
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
