@@ -202,6 +202,7 @@ type Server struct {
 	streams                    *streams
 }
 
+// setDefaults fills in what was left out.
 func (cfg *Config) setDefaults() {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 1 << 20

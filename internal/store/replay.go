@@ -207,12 +207,12 @@ func standsEarlier(t *tx, r *foundRow, e *peal.Evidence) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look at the row: %w", err)
 	}
-	switch e.Status { // of the others the first time stands
+	switch e.Status {
 	case peal.Delivered:
 		return !delivered.IsZero() && !e.At.Before(delivered), nil
 	case peal.Read:
 		return !read.IsZero() && !e.At.Before(read), nil
-	default:
+	default: // of the others the first time stands
 		return true, nil
 	}
 }
