@@ -136,4 +136,3 @@ func (a *App) endpoints(v *vault.Vault) *outbound.Service {
 		Changed: func() { a.outbound.Reread(); a.stream.Changed() }, Now: a.clock.Now,
 	})
 }
-
