@@ -218,6 +218,9 @@ func (s *Stream) Callbacks(ctx context.Context, integrationIDs []string, from ui
 			page = append(page, k)
 			size += len(k.Body)
 		})
+		if errors.Is(err, nats.ErrNoResponders) && n == 0 && s.rest(ctx) { // the servers learn of a new reader one after the other
+			continue
+		}
 		if err != nil {
 			return nil, false, fmt.Errorf("read webhooks: %w", err)
 		}
@@ -227,6 +230,18 @@ func (s *Stream) Callbacks(ctx context.Context, integrationIDs []string, from ui
 		read += n
 	}
 	return page, there > read, nil
+}
+
+// rest waits a moment; false when ctx has ended.
+func (s *Stream) rest(ctx context.Context) bool {
+	t := time.NewTimer(again / 20)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 func (s *Stream) fetch(ctx context.Context, cons jetstream.Consumer, n int, each func(pipeline.Kept)) (got uint64, err error) {

@@ -59,7 +59,7 @@ func (r *Reader) List(ctx context.Context, f *ReadFilter) (page []Shown, next st
 	}
 	kept, more, err := r.Library.Callbacks(ctx, f.Integrations, from, f.Since, f.Limit+after)
 	if err != nil {
-		return nil, "", err
+		return nil, "", silent(err)
 	}
 	kept = slices.DeleteFunc(kept, func(k pipeline.Kept) bool { return k.Seq == from && k.Part > 0 && k.Part <= after })
 	if len(kept) > f.Limit {
@@ -165,4 +165,9 @@ func (r *Reader) blot(integrationID string, body []byte) []byte {
 		}
 	}
 	return body
+}
+
+// silent is of a broker that does not answer.
+func silent(err error) error {
+	return &peal.Error{Kind: peal.Unavailable, Message: "the broker does not give out what it keeps; try again", Err: err}
 }

@@ -94,7 +94,7 @@ func fetch(ctx context.Context, library Library, unreadables Unreadables, id str
 	}
 	all, err := library.CallbacksAt(ctx, seq)
 	if err != nil {
-		return k, err
+		return k, silent(err)
 	}
 	for _, k := range all {
 		if k.Part == part {
