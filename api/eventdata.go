@@ -75,6 +75,7 @@ type IntegrationEvent struct {
 	Code          string     `json:"code,omitempty" doc:"Why: docs/states.md names the codes. Of resumed: of the pause that is over"`
 	Reason        string     `json:"reason,omitempty"`
 	Since         *time.Time `json:"since,omitempty"`
+	Ended         bool       `json:"ended,omitempty" doc:"Of suspect: it is over, receipts come again"`
 	Until         *time.Time `json:"until,omitempty" doc:"It ends by itself then, and integration.resumed does not come; absent: when it is mended"`
 }
 

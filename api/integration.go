@@ -69,6 +69,11 @@ type Integration struct {
 	Paused      *Pause            `json:"paused,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`
+	Suspect     *Suspect          `json:"suspect,omitempty" doc:"Its calls succeed, and no receipts come"`
+	Session     *SessionState     `json:"session,omitempty" doc:"The state of its WhatsApp session, by the provider's last word"`
+	LastWebhook *time.Time        `json:"last_webhook_at,omitempty" doc:"When a webhook with the right secret came last, to about 10 s"`
+	LastReceipt *time.Time        `json:"last_receipt_at,omitempty" doc:"When a webhook that tells of a message came last, to about 10 s"`
+	Refused     int64             `json:"webhooks_refused,omitempty" doc:"Webhooks without the right secret, since the last with it"`
 	Uncertain   int64             `json:"uncertain,omitempty" doc:"Deliveries whose outcome is unknown; only where one integration is asked for"`
 }
 
@@ -87,6 +92,18 @@ type NumberState struct {
 	Alert      string     `json:"alert,omitempty" doc:"What the provider last warned of"`
 	AlertAt    *time.Time `json:"alert_at,omitempty"`
 	At         time.Time  `json:"at" doc:"When it was said last"`
+}
+
+// Suspect says why an integration is thought not to work, though its calls succeed.
+type Suspect struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason" doc:"With what to look at"`
+}
+
+// SessionState is the state of a WhatsApp session.
+type SessionState struct {
+	State string    `json:"state" doc:"The provider's word: connecting, connected, disconnected, need_scan, logged_out, expired"`
+	Since time.Time `json:"since" doc:"When the provider said so last"`
 }
 
 // Pause says why an integration does not send.

@@ -38,6 +38,33 @@ func (c *Client) UpdateIntegration(ctx context.Context, idOrName string, patch a
 	return send[api.Integration](ctx, c, call{method: http.MethodPatch, path: path, body: patch})
 }
 
+// Session asks for the state of an integration's WhatsApp session.
+func (c *Client) Session(ctx context.Context, idOrName string) (*api.Session, error) {
+	path, err := item("/v1/integrations", idOrName, "session")
+	if err != nil {
+		return nil, err
+	}
+	return get[api.Session](ctx, c, path, nil)
+}
+
+// ConnectSession has a session connect. Its QR is what a phone is to scan; empty when nothing is. It is a secret.
+func (c *Client) ConnectSession(ctx context.Context, idOrName string) (*api.Session, error) {
+	path, err := item("/v1/integrations", idOrName, "session", "connect")
+	if err != nil {
+		return nil, err
+	}
+	return send[api.Session](ctx, c, call{method: http.MethodPost, path: path})
+}
+
+// SessionQR gets what a phone is to scan now. It is a secret.
+func (c *Client) SessionQR(ctx context.Context, idOrName string) (*api.Session, error) {
+	path, err := item("/v1/integrations", idOrName, "session", "qr")
+	if err != nil {
+		return nil, err
+	}
+	return get[api.Session](ctx, c, path, nil)
+}
+
 // DeleteIntegration removes an integration.
 func (c *Client) DeleteIntegration(ctx context.Context, idOrName string) error {
 	path, err := item(integrations, idOrName)

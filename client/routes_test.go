@@ -26,6 +26,9 @@ func TestRoutes(t *testing.T) {
 			return second(c.DryRun(ctx, api.NotificationRequest{Recipient: api.Recipient{UserID: "u"}, Content: api.Content{Push: &api.Push{Body: "x"}}, IdempotencyKey: "k"}))
 		}},
 		{"POST /v1/notifications/n1/cancel", "", func(ctx context.Context, c *Client) error { return second(c.CancelNotification(ctx, "n1")) }},
+		{"GET /v1/integrations/wa/session", "", func(ctx context.Context, c *Client) error { return second(c.Session(ctx, "wa")) }},
+		{"POST /v1/integrations/wa/session/connect", "", func(ctx context.Context, c *Client) error { return second(c.ConnectSession(ctx, "wa")) }},
+		{"GET /v1/integrations/wa/session/qr", "", func(ctx context.Context, c *Client) error { return second(c.SessionQR(ctx, "wa")) }},
 		{"GET /v1/deliveries/d1/explain", "", func(ctx context.Context, c *Client) error { return second(c.ExplainDelivery(ctx, "d1")) }},
 		{"GET /v1/deliveries", "", func(ctx context.Context, c *Client) error { return second(c.DeliveryPage(ctx, DeliveryQuery{})) }},
 		{"GET /v1/deliveries?channel=whatsapp&cursor=c%2B&integration=i&limit=7&message_id=m&notification_id=n&recipient=%2B4915&since=2026-01-01T21%3A34%3A05.006Z&status=sent&until=2026-01-01T22%3A34%3A05.006Z", "",

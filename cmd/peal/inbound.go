@@ -126,7 +126,7 @@ func (c *InboundCmd) follow(ctx context.Context, t *term, cl *client.Client, q c
 		}
 		maps.DeleteFunc(known, func(_ string, at time.Time) bool { return at.Before(newest.Add(-2 * followOverlap)) })
 		if pause(ctx, c.Interval) != nil {
-			return nil //nolint:nilerr // Ctrl-C is how following ends
+			return nil // Ctrl-C is how following ends
 		}
 		if !newest.IsZero() {
 			q.Since, q.Limit = newest.Add(-followOverlap), pageLimit
@@ -135,7 +135,7 @@ func (c *InboundCmd) follow(ctx context.Context, t *term, cl *client.Client, q c
 		all, err = c.read(ctx, cl, q, 0)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the same
+			return nil
 		case err != nil && !passing(err):
 			return err
 		case err != nil && !away:

@@ -13,14 +13,15 @@ import (
 
 // IntegrationCmd is `peal integration`.
 type IntegrationCmd struct {
-	Create IntegrationCreateCmd `cmd:"" aliases:"add" help:"Add an account at a provider."`
-	List   IntegrationListCmd   `cmd:"" help:"List the accounts."`
-	Show   IntegrationShowCmd   `cmd:"" help:"Show one, with the URL for the provider's webhooks."`
-	Update IntegrationUpdateCmd `cmd:"" help:"Change settings or credentials; lifts a pause."`
-	Test   IntegrationTestCmd   `cmd:"" help:"Send a real message over it."`
-	Pause  IntegrationPauseCmd  `cmd:"" help:"Stop its sending; deliveries wait."`
-	Resume IntegrationResumeCmd `cmd:"" help:"Lift its pause, whatever the reason."`
-	Delete IntegrationDeleteCmd `cmd:"" help:"Remove it."`
+	Create  IntegrationCreateCmd  `cmd:"" aliases:"add" help:"Add an account at a provider."`
+	List    IntegrationListCmd    `cmd:"" help:"List the accounts."`
+	Show    IntegrationShowCmd    `cmd:"" help:"Show one, with the URL for the provider's webhooks."`
+	Update  IntegrationUpdateCmd  `cmd:"" help:"Change settings or credentials; lifts a pause."`
+	Test    IntegrationTestCmd    `cmd:"" help:"Send a real message over it."`
+	Pause   IntegrationPauseCmd   `cmd:"" help:"Stop its sending; deliveries wait."`
+	Resume  IntegrationResumeCmd  `cmd:"" help:"Lift its pause, whatever the reason."`
+	Session IntegrationSessionCmd `cmd:"" help:"Show the state of its WhatsApp session, and pair it with a phone."`
+	Delete  IntegrationDeleteCmd  `cmd:"" help:"Remove it."`
 
 	Conn `embed:"" group:"conn"`
 }
@@ -87,7 +88,7 @@ func (c *IntegrationListCmd) Run(ctx context.Context, t *term, parent *Integrati
 	}
 	rows := make([][]string, len(list.Integrations))
 	for i, in := range list.Integrations {
-		rows[i] = []string{in.ID, in.Name, in.Kind, in.Channel, rateText(in.Settings.Limit), shorten(pauseText(in.Paused))}
+		rows[i] = []string{in.ID, in.Name, in.Kind, in.Channel, rateText(in.Settings.Limit), shorten(stateText(&in))}
 	}
 	return t.table([]string{"ID", "NAME", "KIND", "CHANNEL", "LIMIT", "STATE"}, rows)
 }
@@ -272,7 +273,8 @@ func (c *IntegrationCmd) do(t *term, call func(*client.Client) (*api.Integration
 		n = &api.NumberState{}
 	}
 	return t.facts(
-		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused), "warning", in.Warning,
+		"id", in.ID, "name", in.Name, "kind", in.Kind, "channel", in.Channel, "state", pauseText(in.Paused), "suspect", suspectText(in.Suspect), "session", sessionText(in.Session), "warning", in.Warning,
+		"last webhook", longTime(in.LastWebhook), "last receipt", longTime(in.LastReceipt), "webhooks refused", number(int(in.Refused)),
 		"templates", templatesText(in.Templates),
 		"uncertain", number(int(in.Uncertain)), "credentials", names(in.Credentials), "public key", in.Public["vapid_public_key"], "apps", strings.Join(s.Apps, " "), "webhook url", in.WebhookURL, "verify token", in.VerifyToken,
 		"base url", s.BaseURL, "phone number id", cloud.PhoneNumberID, "waba id", cloud.WABAID, "graph version", cloud.GraphVersion,
@@ -293,6 +295,29 @@ func number(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
+}
+
+// stateText says whether an integration sends, and what is odd about it.
+func stateText(in *api.Integration) string {
+	s := pauseText(in.Paused)
+	if in.Suspect != nil {
+		s += "; suspect: " + in.Suspect.Reason
+	}
+	return s
+}
+
+func suspectText(s *api.Suspect) string {
+	if s == nil {
+		return ""
+	}
+	return "since " + longTime(&s.Since) + ": " + s.Reason
+}
+
+func sessionText(s *api.SessionState) string {
+	if s == nil {
+		return ""
+	}
+	return s.State + " since " + longTime(&s.Since)
 }
 
 // pauseText says whether an integration sends.

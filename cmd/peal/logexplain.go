@@ -71,7 +71,10 @@ func inputText(in map[string]any, detail string) string {
 }
 
 // missing tells whether the server knows no such thing.
-func missing(err error) bool {
+func missing(err error) bool { return says(err, api.CodeNotFound) }
+
+// says tells whether the server answered with an error of this code.
+func says(err error, code string) bool {
 	p, ok := errors.AsType[*api.Problem](err)
-	return ok && p.Code == api.CodeNotFound
+	return ok && p.Code == code
 }

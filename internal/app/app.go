@@ -76,6 +76,8 @@ type App struct {
 	quotas    *accept.Quotas
 	queues    *accept.Queues
 	replays   *accept.Replays
+	sightings *track.Sightings
+	watcher   *track.Watcher
 	bound     atomic.Pointer[string] // the address that is listened on
 	draining  atomic.Bool
 	waker     atomic.Pointer[ledger.Ledger]
@@ -235,9 +237,13 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Templates: a.catalogue, Metrics: a.metrics, Log: a.log,
 		Now: a.clock.Now,
 	})
+	a.sightings = track.NewSightings(a.store, a.log, a.clock.Now)
+	a.watcher = &track.Watcher{
+		Integrations: a.directory, Records: a.store, Env: a.env(), Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+	}
 	a.folder = &track.Folder{
 		Integrations: a.directory, Records: a.store, People: a.store, Jobs: a.stream, Callbacks: a.stream, Held: a.store, Archive: a.stream, Sealer: v, Metrics: a.metrics, Log: a.log,
-		Templates: a.catalogue, Numbers: a.store, Now: a.clock.Now,
+		Templates: a.catalogue, Numbers: a.store, Sightings: a.sightings, Now: a.clock.Now,
 	}
 	a.checker = track.NewChecker(track.CheckerConfig{
 		Integrations: a.directory, Checks: a.store, Lost: a.store, Jobs: a.stream, Folder: a.folder, Env: a.env(),
@@ -274,7 +280,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 			Planner: planner, Records: a.store, Jobs: a.stream, Metrics: a.metrics, Quotas: a.quotas, Recall: a.store, Queues: a.queues, Replays: a.replays,
 			Expand: func() { a.expander.Wake(); a.stream.Expand() }, Log: a.log, Now: a.clock.Now,
 		}),
-		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Tenants: a.store, Keys: a.store, Users: a.store,
+		Log: a.log, Deliveries: a.store, DeadLetters: a.store, Uncertain: a.store, Explained: a.store, Watches: a.store, Heard: a.sightings.Session, Tenants: a.store, Keys: a.store, Users: a.store,
 		Devices: a.store, Inbound: a.store, Contacts: a.store, Templates: a.catalogue, UserKeys: a.store, Evidence: a.store, Vault: v, Kinds: all.Kinds(),
 		Audit: a.auditor, Backup: a.Backup, Replays: a.store, Replay: a.replayer.Wake,
 		Callbacks:    &track.Reader{Folder: a.folder, Library: a.stream, Unreadables: a.store},
@@ -283,6 +289,7 @@ func (a *App) stages(v *vault.Vault, after map[peal.DeviceKind]time.Duration) {
 		Quotas:  a.quotas, Queues: a.queues, Now: a.clock.Now,
 		Door: &track.Door{
 			Integrations: a.directory, Keeper: a.stream, Holder: a.store, Sealer: v, Metrics: a.metrics, Log: a.log, Now: a.clock.Now,
+			Sightings: a.sightings,
 		},
 		HealthOnly: !a.has(peal.RoleAccept), OperatorKey: string(a.cfg.OperatorKey), PublicURL: a.publicURL, MetricsOpen: a.cfg.MetricsOpen,
 		MaxBody: a.cfg.MaxBodyBytes, MaxBatch: a.cfg.MaxBatchBytes, MaxAccepts: int64(a.cfg.AcceptQueue), Version: Version,

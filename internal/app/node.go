@@ -126,7 +126,7 @@ func (a alone) Run(ctx context.Context) error {
 
 // stagesOf are what this node's roles ask for.
 func (a *App) stagesOf() []stage {
-	all := []stage{a.directory, a.stream, a.catalogue}
+	all := []stage{a.directory, a.stream, a.catalogue, a.sightings}
 	if a.has(peal.RoleAccept) {
 		all = append(all, a.quotas, a.queues, a.replays)
 	}
@@ -140,7 +140,7 @@ func (a *App) stagesOf() []stage {
 		all = append(all, a.folder, a.outbound)
 		for name, s := range map[string]stage{
 			"ledger": a.ledger, "checker": a.checker, "retention": a.retainer, "devices": a.unseen, "audit": a.auditor, "endpoints": a.told,
-			"templates": a.catalogue.Syncer(), "numbers": a.numbers, "archive": a.archivist, "replay": a.replayer,
+			"templates": a.catalogue.Syncer(), "numbers": a.numbers, "archive": a.archivist, "replay": a.replayer, "watch": a.watcher,
 		} {
 			all = append(all, alone{s, a.leases, peal.RoleTrack, name})
 		}

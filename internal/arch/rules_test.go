@@ -14,7 +14,7 @@ func rows() [][]string {
 	return [][]string{
 		{
 			"api", "internal/peal", "internal/config", "web", "emulator/*", "internal/vault", "internal/netguard", "internal/store/pgtest", "internal/stream/natstest",
-			"internal/metrics", "internal/arch", "internal/clock", "internal/backup", "internal/bell",
+			"internal/metrics", "internal/arch", "internal/clock", "internal/backup", "internal/bell", "internal/qrcode",
 		},
 		{"client", "internal/pipeline", "internal/provider", "internal/usertoken"},
 		{"internal/pipeline/*", "internal/integration", "internal/catalogue", "internal/outbound", "internal/explain", "internal/lease", "internal/provider/wire"},

@@ -127,7 +127,7 @@ func (t *teller) held() bool {
 
 func (t *teller) paused(in *peal.Integration) api.ExplainNext {
 	p := in.Pause
-	what := "it waits until the integration is mended, changed or resumed"
+	var what string
 	switch p.Code {
 	case peal.PauseManual:
 		what = "it waits until a person resumes the integration"
@@ -135,6 +135,8 @@ func (t *teller) paused(in *peal.Integration) api.ExplainNext {
 		what = "it waits until the integration's session is connected; that is asked every 15 s"
 	case peal.PauseThrottled:
 		what = "it waits until the pause is over"
+	default:
+		what = "it waits until the integration is mended, changed or resumed"
 	}
 	return t.will(what, "pause", p.Until, facts{"code": string(p.Code), "reason": p.Reason, "since": p.Since, "expires_at": t.d.ExpiresAt})
 }

@@ -29,7 +29,7 @@ const (
 
 // Rules lists all rules that have a name here, in the order of a notification's life. A code that is not among them is
 // told as it is: whoever adds a code of skips, failures or waits adds its line.
-func Rules() []Rule {
+func Rules() []Rule { //nolint:funlen // it is a table
 	return []Rule{
 		{"accepted", "the request was right, and is on disk", docsAPI},
 		{"idempotency_key", "a request with the same key and body within 24 hours is answered as the first was, and sends nothing", docsAPI},

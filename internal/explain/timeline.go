@@ -57,6 +57,7 @@ func (t *teller) waited(e *peal.Event, last time.Time) {
 			in["concurrency"] = t.Integration.Concurrency
 		case peal.CodeRecipientLimit:
 			in["recipient_limit"] = limitText(t.Integration.RecipientLimit)
+		default: // nothing more is known of it
 		}
 	}
 	t.add(began, stageSend, "waited "+elapsed(waited), t.book.rule(string(e.WaitedFor)), in, "")
@@ -102,17 +103,17 @@ func (t *teller) receipt(e *peal.Event, before peal.Status) {
 }
 
 func (t *teller) reconciled(e *peal.Event) {
-	decision := "found: " + string(e.Status)
-	rule := "reconcile"
+	decision, rule := "", "reconcile"
 	switch e.Status {
-	case peal.Sent:
-		if e.Code == peal.CodeNoReceipt {
-			decision, rule = "looked up in vain; it stays sent", e.Code
-		}
 	case peal.Queued:
 		decision = "not taken by the provider; back into the queue"
 	case peal.Uncertain:
 		decision = "not found out; it stays uncertain"
+	default:
+		decision = "found: " + string(e.Status)
+		if e.Status == peal.Sent && e.Code == peal.CodeNoReceipt {
+			decision, rule = "looked up in vain; it stays sent", e.Code
+		}
 	}
 	t.add(e.At, stageTrack, decision, t.book.rule(rule), facts{"code": e.Code, "occurred_at": e.OccurredAt}, e.Detail)
 }
@@ -155,6 +156,7 @@ func (t *teller) told(e *peal.Event) {
 		decision, stage, rule = "resolved as "+string(e.Status), stagePerson, t.book.rule("resolve")
 	case peal.EventRestored:
 		decision, rule = "restored from a backup as "+string(e.Status), t.book.rule("restored")
+	default: // its name has to do
 	}
 	t.add(e.At, stage, decision, rule, in, e.Detail)
 }

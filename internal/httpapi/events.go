@@ -55,7 +55,7 @@ func (s *Server) events() {
 	reg := s.api.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: "string"}
 	texts := &huma.Schema{Type: "array", Items: text}
-	for _, p := range []*huma.Param{
+	o.Parameters = append(o.Parameters, []*huma.Param{
 		{Name: "after", In: "query", Schema: text, Description: "The place to go on from: an event's id in the stream, or next of a page; 0: the oldest that is kept"},
 		{Name: "since", In: "query", Schema: &huma.Schema{Type: "string", Format: "date-time"}, Description: "What happened since then, RFC 3339, as far as it is kept"},
 		{Name: "type", In: "query", Schema: texts, Description: "Only these types; delivery.* for all that begin so. May be given several times"},
@@ -64,9 +64,7 @@ func (s *Server) events() {
 		{Name: "delivery_id", In: "query", Schema: text, Description: "Only of this delivery"},
 		{Name: "limit", In: "query", Schema: &huma.Schema{Type: "integer"}, Description: "Of a page: at most so many events, 1 to 1000; default 500"},
 		{Name: resumeHeader, In: "header", Schema: text, Description: "As after, and goes before it: browsers send it when they come again"},
-	} {
-		o.Parameters = append(o.Parameters, p)
-	}
+	}...)
 	o.Responses = map[string]*huma.Response{
 		"200": {Description: "Events", Content: map[string]*huma.MediaType{
 			eventStream:        {Schema: reg.Schema(reflect.TypeFor[api.EventMessage](), true, "EventMessage")},

@@ -70,6 +70,7 @@ func (s *Server) listIntegrations(ctx context.Context, _ *struct{}) (*integratio
 	for _, i := range s.cfg.Integrations.OfTenant(tenantID) {
 		out.Body.Integrations = append(out.Body.Integrations, s.integrationOf(i, admin))
 	}
+	s.watched(ctx, out.Body.Integrations)
 	return out, nil
 }
 
@@ -84,6 +85,9 @@ func (s *Server) getIntegration(ctx context.Context, in *idInput) (*integrationO
 		return nil, err
 	}
 	// Without the records it is shown all the same: what is known of it is in memory.
+	one := []api.Integration{out.Body}
+	s.watched(ctx, one)
+	out.Body = one[0]
 	out.Body.Uncertain, _, err = s.cfg.Uncertain.UncertainCounts(ctx, tenantID, peal.UncertainFilter{IntegrationID: found.ID})
 	if err != nil {
 		s.cfg.Log.Warn("uncertain deliveries not counted", "integration_id", found.ID, "error", err)

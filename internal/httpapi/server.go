@@ -145,6 +145,8 @@ type Config struct {
 	DeadLetters  DeadLetters
 	Uncertain    Uncertain
 	Explained    Explained
+	Watches      Watches
+	Heard        func(integrationID, state string) // told of sessions' states; nil: nobody is
 	Tenants      Tenants
 	Keys         Keys
 	Users        Users
@@ -200,8 +202,7 @@ type Server struct {
 	streams                    *streams
 }
 
-// New makes a Server with all routes.
-func New(cfg Config) *Server {
+func (cfg *Config) setDefaults() {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 1 << 20
 	}
@@ -232,6 +233,11 @@ func New(cfg Config) *Server {
 	if cfg.Replay == nil {
 		cfg.Replay = func() {}
 	}
+}
+
+// New makes a Server with all routes.
+func New(cfg Config) *Server {
+	cfg.setDefaults()
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
@@ -252,6 +258,7 @@ func New(cfg Config) *Server {
 	s.events()
 	s.callbacks()
 	s.integrations()
+	s.sessions()
 	s.endpoints()
 	s.templates()
 	s.mediaRoutes()

@@ -26,6 +26,7 @@ type Metrics struct {
 	Uncertain  *prometheus.GaugeVec // integration
 	Dead       *prometheus.GaugeVec // integration
 	Paused     *prometheus.GaugeVec // integration
+	Suspect    *prometheus.GaugeVec // integration: only those that bring receipts
 	Unopened   *prometheus.GaugeVec // integration: only those that this node cannot open; send keeps it
 	Callbacks  *prometheus.CounterVec
 	Held       prometheus.Counter
@@ -84,7 +85,7 @@ type vector interface {
 // vectors are those with a series per integration.
 func (m *Metrics) vectors() []vector {
 	return []vector{
-		m.Accepted, m.Moved, m.Attempts, m.CallTime, m.LimitWait, m.Queued, m.OldestAge, m.Uncertain, m.Dead, m.Paused, m.Callbacks,
+		m.Accepted, m.Moved, m.Attempts, m.CallTime, m.LimitWait, m.Queued, m.OldestAge, m.Uncertain, m.Dead, m.Paused, m.Suspect, m.Callbacks,
 	}
 }
 
@@ -132,6 +133,7 @@ func New() *Metrics {
 		Uncertain:  gauge("peal_uncertain", "Deliveries whose outcome is unknown.", "integration"),
 		Dead:       gauge("peal_dead_letters", "Deliveries that ran out of attempts and wait for a person.", "integration"),
 		Paused:     gauge("peal_integration_paused", "1 while the integration does not send.", "integration"),
+		Suspect:    gauge("peal_integration_suspect", "1 while the integration's calls succeed and no receipts come.", "integration"),
 		Unopened:   gauge("peal_integration_unopened", "1 while this node cannot open the integration, and leaves it to others.", "integration"),
 		Callbacks:  counter("peal_callbacks_total", "Webhooks taken, by integration.", "integration"),
 		Held:       counter("peal_callbacks_held_total", "Webhooks that the records kept, since the broker was away.").WithLabelValues(),

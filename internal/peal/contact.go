@@ -127,13 +127,12 @@ const (
 
 // Unwanted tells why a message of a category is not to be sent to somebody who said this; empty when it may be.
 func (i *Integration) Unwanted(words []Consent, category string) (code, reason string) {
-	switch Wants(words, category) {
-	case OptedOut:
+	wants := Wants(words, category)
+	if wants == OptedOut {
 		return SkipOptedOut, "the recipient has opted out of " + cmp.Or(category, "all") + " messages over this channel"
-	case "":
-		if category != "" && slices.Contains(i.RequireOptIn, category) {
-			return SkipNoOptIn, "the integration requires an opt-in for " + category + " messages, and none is known of the recipient"
-		}
+	}
+	if wants == "" && category != "" && slices.Contains(i.RequireOptIn, category) {
+		return SkipNoOptIn, "the integration requires an opt-in for " + category + " messages, and none is known of the recipient"
 	}
 	return "", ""
 }

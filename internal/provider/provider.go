@@ -239,8 +239,9 @@ type LogEntry struct {
 // Health is an account's state by the provider's word.
 type Health struct {
 	OK     bool
-	State  string // the provider's word, such as "connected" or "need_scan"
-	Reason string // what went wrong when it is not OK
+	State  string    // the provider's word, such as "connected" or "need_scan"
+	Reason string    // what went wrong when it is not OK
+	At     time.Time // since when, by the provider's clock; zero when it did not say
 }
 
 // Fact is one thing that a webhook says: evidence of a delivery, the state of the account, or something of people. Tenant,

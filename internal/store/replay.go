@@ -207,7 +207,7 @@ func standsEarlier(t *tx, r *foundRow, e *peal.Evidence) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look at the row: %w", err)
 	}
-	switch e.Status { //nolint:exhaustive // of the others the first time stands
+	switch e.Status { // of the others the first time stands
 	case peal.Delivered:
 		return !delivered.IsZero() && !e.At.Before(delivered), nil
 	case peal.Read:

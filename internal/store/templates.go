@@ -200,7 +200,8 @@ func putOf(old *peal.Template, v peal.Template, trust time.Time) *templatePut {
 func putSome(t *tx, puts []templatePut) (changes []peal.TemplateChange, err error) {
 	for i := range puts {
 		p := &puts[i]
-		v, n := &p.now, int64(0)
+		v := &p.now
+		var n int64
 		if v.Status == peal.TemplateDeleted && p.old != nil && p.trust.IsZero() {
 			n, err = t.affect(sqlDropTemplate, v.StateAt.UnixMicro(), v.IntegrationID, v.Name, v.Language)
 		} else {

@@ -177,6 +177,9 @@ func (v *victim) attacks() map[string][]attack {
 		"update-integration": {lost(in+v.integration.ID, `{"name":"mine","credentials":{"api_key":"mine"}}`), lost(in+"only-acme-has-it", `{"name":"mine"}`)},
 		"delete-integration": {lost(in + v.integration.ID), lost(in + "only-acme-has-it")},
 		"pause-integration":  {lost(in + v.integration.ID + "/pause"), lost(in + "only-acme-has-it/pause")},
+		"get-session":        {lost(in + v.integration.ID + "/session"), lost(in + "only-acme-has-it/session")},
+		"connect-session":    {lost(in + v.integration.ID + "/session/connect"), lost(in + "only-acme-has-it/session/connect")},
+		"get-session-qr":     {lost(in + v.integration.ID + "/session/qr"), lost(in + "only-acme-has-it/session/qr?format=png")},
 		"resume-integration": {lost(in + v.integration.ID + "/resume")},
 		"test-integration":   {lost(in+v.integration.ID+"/test", `{"to":"+919812345678"}`)},
 		"list-templates":     {lost(in + v.integration.ID + "/templates"), lost(in + "only-acme-has-it/templates")},
@@ -265,8 +268,8 @@ func (s *server) operations(t *testing.T) []operation {
 	return all
 }
 
-// estimate is of the queue, and moves with time; and so does the end of the event log, which tenants share.
-var estimate = regexp.MustCompile(`"queue":\{[^}]*\},|"next":"[^"]*"`)
+// estimate is of the queue, and moves with time; and so does the end of the event log, which tenants share, and when a webhook came last.
+var estimate = regexp.MustCompile(`"queue":\{[^}]*\},|"next":"[^"]*"|,"last_(webhook|receipt)_at":"[^"]*"`)
 
 // TestTenantIsolation: whatever tenant B asks for with the ids of tenant A, it is told that there is no such thing, sees
 // nothing of A and changes nothing of A, over every route that there is.

@@ -23,7 +23,7 @@ func needs() map[string]need {
 		"send": {api.ScopeSend, text}, "send-batch": {api.ScopeSend, `{"notifications":[` + text + `]}`}, "cancel-notification": {api.ScopeSend, ""},
 		"put-user": {api.ScopeSend, `{}`}, "delete-user": {api.ScopeSend, ""},
 
-		"get-notification": {api.ScopeRead, ""}, "list-deliveries": {api.ScopeRead, ""}, "get-delivery": {api.ScopeRead, ""}, "explain-delivery": {api.ScopeRead, ""},
+		"get-notification": {api.ScopeRead, ""}, "list-deliveries": {api.ScopeRead, ""}, "get-delivery": {api.ScopeRead, ""}, "explain-delivery": {api.ScopeRead, ""}, "get-session": {api.ScopeRead, ""}, "connect-session": {api.ScopeAdmin, ""}, "get-session-qr": {api.ScopeAdmin, ""},
 		"list-dead-letters": {api.ScopeRead, ""}, "group-dead-letters": {api.ScopeRead, ""}, "get-dead-letter": {api.ScopeRead, ""}, "events": {api.ScopeRead, ""},
 		"list-integrations": {api.ScopeRead, ""}, "get-integration": {api.ScopeRead, ""}, "get-user": {api.ScopeRead, ""},
 

@@ -52,28 +52,12 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 			return a
 		}
 	}
-	if s.people {
-		if a, ended := s.address(d, &said, &m, look, at); ended {
-			return a
-		}
-	}
-	if s.push {
-		m.Device = look.device
-		if code, why := s.skips(d, look.device); code != "" {
-			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at))
-		}
-	}
-	if a, held := s.held(d, &m, look, at); held {
+	if a, ended := s.bound(d, &said, &m, look, at); ended {
 		return a
 	}
 	groups := s.groupsOf(&m)
-	if wait := s.quiet.wait(groups); wait > 0 {
-		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeQuiet, Reason: "the provider wants no more for this recipient or its like for a while"}, at)
-		a.Due = s.cfg.Now().Add(wait)
-		return a
-	}
-	if wait := s.overLimit(&m); wait > 0 {
-		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: peal.CodeRecipientLimit, Reason: "it waits for the recipient's own limit"}, at)
+	if code, why, wait := s.tooSoon(&m, groups); wait > 0 {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at)
 		a.Due = s.cfg.Now().Add(wait)
 		return a
 	}
@@ -94,6 +78,30 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 		a.Next, a.Due = peal.Queued, a.At
 	}
 	return a
+}
+
+// bound sees to whom a message goes, whether they want it, and whether its template may be sent; ended when it does not go now.
+func (s *shift) bound(d *peal.Delivery, said *pipeline.Said, m *provider.Message, look *looked, at time.Time) (a peal.Attempt, ended bool) {
+	if s.people {
+		if a, ended := s.address(d, said, m, look, at); ended {
+			return a, true
+		}
+	}
+	if s.push {
+		m.Device = look.device
+		if code, why := s.skips(d, look.device); code != "" {
+			return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at)), true
+		}
+	}
+	return s.held(d, m, look, at)
+}
+
+// tooSoon tells why and how long a message is to wait for its recipient alone; 0: it may go, and counts.
+func (s *shift) tooSoon(m *provider.Message, groups []string) (code, why string, wait time.Duration) {
+	if wait := s.quiet.wait(groups); wait > 0 {
+		return peal.CodeQuiet, "the provider wants no more for this recipient or its like for a while", wait
+	}
+	return peal.CodeRecipientLimit, "it waits for the recipient's own limit", s.overLimit(m)
 }
 
 // overLimit tells how long a message is to wait for its recipient's limits; 0: it may go, and counts.

@@ -38,7 +38,9 @@ func (s *shift) waited(d *peal.Delivery, w waits, now time.Time) (time.Duration,
 }
 
 // held is so of a row that was put back because it has to wait on its own account.
-func held(code string) bool { return code == peal.CodeRecipientLimit || code == peal.CodeQuiet }
+func held(code string) bool {
+	return code == peal.CodeRecipientLimit || code == peal.CodeQuiet || peal.WaitsForTemplate(code)
+}
 
 // rested notes a pause that was sat out.
 func (l *lane) rested(pause span) {

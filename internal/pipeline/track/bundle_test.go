@@ -94,7 +94,7 @@ func (c *carrier) ParseWebhook(_ http.Header, body []byte) ([]provider.Fact, err
 	var facts []provider.Fact
 	for _, f := range said {
 		if f.Session != "" {
-			facts = append(facts, provider.Fact{Session: &provider.Health{OK: f.Session == "connected", State: f.Session}})
+			facts = append(facts, provider.Fact{Session: &provider.Health{OK: f.Session == "connected", State: f.Session, At: f.At}})
 			continue
 		}
 		facts = append(facts, provider.Fact{Evidence: &peal.Evidence{MessageID: f.ID, MessageKey: f.Key, Status: f.Status, At: f.At}})
@@ -339,7 +339,7 @@ func (b *bundle) value(m prometheus.Metric) float64 {
 	if err := m.Write(&d); err != nil {
 		b.Fatal(err)
 	}
-	return d.GetCounter().GetValue()
+	return d.GetCounter().GetValue() + d.GetGauge().GetValue() // it is one of them
 }
 
 var errAway = &peal.Error{Kind: peal.Unavailable, Message: "the records are away", Err: errors.New("disk full")}

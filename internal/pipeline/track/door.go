@@ -57,6 +57,7 @@ type Door struct {
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger // nil: none
 	Now          func() time.Time
+	Sightings    *Sightings // nil: nothing is noted
 
 	broker breaker
 }
@@ -105,6 +106,7 @@ func (d *Door) Take(ctx context.Context, kindName, token string, header http.Hea
 		return peal.Errorf(peal.NotFound, "there is no such webhook address")
 	}
 	if !kind.CheckWebhook(in, header, body) {
+		d.Sightings.webhook(in.ID, false)
 		return peal.Errorf(Unauthorized, "the webhook does not carry the integration's secret")
 	}
 	now := d.Now()
@@ -116,6 +118,7 @@ func (d *Door) Take(ctx context.Context, kindName, token string, header http.Hea
 		return &peal.Error{Kind: peal.Unavailable, Message: "the webhook could not be kept; send it again", Err: err}
 	}
 	d.Metrics.Callbacks.WithLabelValues(in.ID).Inc()
+	d.Sightings.webhook(in.ID, true)
 	return nil
 }
 

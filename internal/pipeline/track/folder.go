@@ -47,12 +47,14 @@ type Folder struct {
 	Metrics      *metrics.Metrics
 	Log          *slog.Logger
 	Now          func() time.Time
-	Templates    Templates // nil: no template is known
-	Numbers      Numbers   // nil: nothing is kept of them
+	Sightings    *Sightings // nil: nothing is noted
+	Templates    Templates  // nil: no template is known
+	Numbers      Numbers    // nil: nothing is kept of them
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
 
-	listens sync.Map // ids of integrations of which it is noted that their webhooks come
+	listens  sync.Map // ids of integrations of which it is noted that their webhooks come
+	sessions sessions
 }
 
 // opened is a webhook that has been understood, or not.
@@ -67,12 +69,6 @@ type opened struct {
 	news     []news
 	numbers  []numberNews
 	err      error // why it could not be understood
-}
-
-type session struct {
-	in     *peal.Integration
-	ok     bool
-	reason string
 }
 
 // received is when it came, as far as it could be opened.
@@ -275,7 +271,7 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 			o.evidence = append(o.evidence, *e)
 		}
 		if h := fact.Session; h != nil {
-			o.sessions = append(o.sessions, session{in, h.OK, h.State})
+			o.sessions = append(o.sessions, session{in, *h})
 		}
 		if n := fact.Number; n != nil {
 			o.numbers = append(o.numbers, numberNews{in, n})
@@ -293,6 +289,9 @@ func (f *Folder) parse(in *peal.Integration, o *opened) error {
 // finish does what is left of a webhook whose evidence is in the records, and lets it go.
 func (f *Folder) finish(ctx context.Context, o *opened) {
 	f.listen(o)
+	if len(o.evidence) > 0 {
+		f.Sightings.receipt(o.callback.IntegrationID, o.callback.ReceivedAt)
+	}
 	for _, s := range o.sessions {
 		if err := f.guard("sessions", func() error { f.session(ctx, s); return nil }); err != nil && o.err == nil {
 			o.err = err
@@ -337,26 +336,6 @@ func (f *Folder) gone(ctx context.Context, id string) bool {
 		f.Log.Debug("webhook of an integration that is not known here yet; it comes again", "integration_id", id)
 	}
 	return err == nil && deleted
-}
-
-// session pauses an integration whose account says that it cannot send, and lifts such a pause when it can again.
-func (f *Folder) session(ctx context.Context, s session) {
-	in := f.Integrations.ByID(s.in.ID)
-	var err error
-	switch {
-	case in == nil:
-	case !s.ok && in.Pause == nil:
-		f.Log.Error("integration paused; its jobs stay queued", "integration_id", in.ID, "code", peal.PauseSession, "reason", s.reason)
-		err = f.Integrations.Pause(ctx, in.ID, in.Version, &peal.Pause{
-			Code: peal.PauseSession, Reason: "the provider says: " + s.reason, Since: f.Now(),
-		})
-	case s.ok && in.Pause != nil && in.Pause.Code == peal.PauseSession:
-		f.Log.Info("session is connected again; sending goes on", "integration_id", in.ID)
-		err = f.Integrations.Lift(ctx, in)
-	}
-	if err != nil {
-		f.Log.Warn("state of session not recorded", "integration_id", s.in.ID, "error", err)
-	}
 }
 
 func (f *Folder) giveBack(m pipeline.Message) {

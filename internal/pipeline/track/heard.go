@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -39,7 +40,7 @@ func (f *Folder) fallBack(o *opened) error {
 			return err
 		}
 		f.Jobs.Publish(fell.Jobs)
-		o.evidence, o.again = append(rest, fell.Rest...), fell.Wait
+		o.evidence, o.again = slices.Concat(rest, fell.Rest), fell.Wait
 		return nil
 	})
 }

@@ -239,7 +239,7 @@ func TestTheReaderShowsWhatIsKept(t *testing.T) {
 	list := func(want string, filter track.ReadFilter) {
 		t.Helper()
 		var got []string
-		for pages := 0; pages < 10; pages++ {
+		for range 10 {
 			page, next, err := r.List(t.Context(), &filter)
 			if err != nil {
 				t.Fatal(err)

@@ -96,6 +96,10 @@ func (p *parser) event(e *event) {
 		p.received(e.Data, at, false)
 	case "message-receipt.update":
 		p.each(e.Data, func(i *item) { p.receipt(i, at) })
+	case "qrcode.updated": // what it says is a secret, and asked for when somebody wants it
+		h := health(stateNeedScan)
+		h.At = at
+		p.add(provider.Fact{Session: &h})
 	case "session.status":
 		for _, raw := range list(e.Data) {
 			var s stateAnswer
@@ -104,6 +108,7 @@ func (p *parser) event(e *event) {
 			}
 			if state := sessionState(s.Status); state != "" {
 				h := health(state)
+				h.At = at
 				p.add(provider.Fact{Session: &h})
 			}
 		}

@@ -74,7 +74,7 @@ var webhooks = []struct {
 		seen(peal.Evidence{MessageKey: "A", Status: peal.Delivered, At: time.Unix(1234567899, 0).UTC()})},
 
 	{"session as documented", `{"event":"session.status","timestamp":1633456789,"data":{"status":"connected","session_id":"session-id-123"}}`,
-		[]provider.Fact{{Session: &provider.Health{OK: true, State: "connected"}}}},
+		[]provider.Fact{{Session: &provider.Health{OK: true, State: "connected", At: time.Unix(1633456789, 0).UTC()}}}},
 	{"session, upper case", `{"event":"session.status","data":{"status":"NEED_SCAN"}}`,
 		[]provider.Fact{{Session: &provider.Health{State: "need_scan", Reason: "the session is need_scan"}}}},
 	{"session of an unknown word", `{"event":"session.status","data":[{"status":"resting"}]}`,
@@ -94,7 +94,8 @@ var webhooks = []struct {
 	{"received in a group", `{"event":"messages.received","data":{"messages":{"key":{"id":"G","remoteJid":"1@g.us","cleanedSenderPn":"1234567890"},"messageBody":"STOP"}}}`, nil},
 	{"received of another sort", `{"event":"messages-group.received","data":{"messages":{"key":{"id":"G"},"messageBody":"STOP"}}}`, nil},
 	{"received, old list", `{"event":"messages-personal.received","data":{"messages":[{"key":{"id":"3EB0X1","fromMe":true}}]}}`, nil},
-	{"QR code", `{"event":"qrcode.updated","data":{"qr":"2@DTMU"}}`, nil},
+	{"QR code", `{"event":"qrcode.updated","data":{"qr":"2@DTMU"}}`,
+		[]provider.Fact{{Session: &provider.Health{State: "need_scan", Reason: "the session is need_scan"}}}},
 	{"unknown event", `{"event":"poll.results","data":{"key":{"id":"A"},"update":{"status":3}}}`, nil},
 	{"no event", `{"data":{"key":{"id":"A"},"update":{"status":3}}}`, nil},
 	{"event of odd type", `{"event":7,"data":{}}`, nil},

@@ -119,7 +119,7 @@ func (c *client) reason(s string) string {
 
 // templateWord is what an error code says of the message's template.
 func templateWord(code int, reason string) peal.TemplateWord {
-	status := peal.TemplateStatus("")
+	var status peal.TemplateStatus
 	switch code {
 	case 132001:
 		status = peal.TemplateMissing

@@ -148,6 +148,7 @@ type Store interface {
 	Numbers
 	OnDue(f func([]pipeline.Job))
 	Explainer
+	Watcher
 	Ping(ctx context.Context) error
 }
 
@@ -173,7 +174,7 @@ func Run(t *testing.T, open Open) {
 		{"leases", leaseCases()}, {"retention", retainCases()},
 		{"held webhooks", heldCases()}, {"replays", replayCases()}, {"quotas", quotaCases()}, {"audit", auditCases()},
 		{"expansions", expandCases()}, {"event log", noticeCases()}, {"numbers", numberCases()}, {"ladders", ladderCases()},
-		{"explain", explainCases()}, {"templates", templateCases()}, {"endpoints", endpointCases()},
+		{"explain", explainCases()}, {"watch", watchCases()}, {"templates", templateCases()}, {"endpoints", endpointCases()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
