@@ -25,40 +25,43 @@ func TestAddresses(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	try := func(b *bundle, url string) (code string) {
+	b := setup(t, nil)
+	b.endpoint("acme", "shop")
+	try := func(guard *netguard.Guard, url string) (code string) {
 		t.Helper()
-		b.endpoint("acme", "shop")
-		if _, err := b.service.Update(t.Context(), "acme", "shop", &api.EndpointPatch{URL: &url}); err != nil {
+		stage := outbound.New(outbound.Config{Guard: guard})
+		defer stage.Close()
+		service := outbound.NewService(outbound.ServiceConfig{
+			Register: b.store, Listed: b.store, Switch: b.store, Replays: b.store, Log: b.store, Vault: b.vault, Guard: guard, Stage: stage,
+		})
+		if _, err := service.Update(t.Context(), "acme", "shop", &api.EndpointPatch{URL: &url}); err != nil {
 			return err.Error()
 		}
-		a, err := b.service.Test(t.Context(), "acme", "shop")
+		a, err := service.Test(t.Context(), "acme", "shop")
 		b.ok(err)
 		return a.Code
 	}
-	dialing := func(guard *netguard.Guard) *bundle {
-		return setup(t, func(c *outbound.Config) { c.HTTPS, c.Guard = nil, guard })
-	}
 	_, port, _ := strings.Cut(strings.TrimPrefix(srv.URL, "http://"), ":")
-	if got := try(dialing(netguard.New()), "https://localhost:"+port+"/"); got != "address_refused" {
+	if got := try(netguard.New(), "https://localhost:"+port+"/"); got != "address_refused" {
 		t.Errorf("a name that leads inside: %s", got)
 	}
-	if got := try(dialing(netguard.New(netip.MustParsePrefix("10.0.0.0/8"))), "http://localhost:"+port+"/"); got != "address_refused" {
+	if got := try(netguard.New(netip.MustParsePrefix("10.0.0.0/8")), "http://localhost:"+port+"/"); got != "address_refused" {
 		t.Errorf("plain http to what the allow-list does not have: %s", got)
 	}
-	if got := try(dialing(netguard.New()), "http://127.0.0.1:"+port+"/"); !strings.Contains(got, "give an https URL") {
+	if got := try(netguard.New(), "http://127.0.0.1:"+port+"/"); !strings.Contains(got, "give an https URL") {
 		t.Errorf("plain http without an allow-list: %s", got)
 	}
 	if reached.Load() != 0 {
 		t.Errorf("%d calls reached a refused address", reached.Load())
 	}
 	allowed := netguard.New(netip.MustParsePrefix("127.0.0.0/8"))
-	if got := try(dialing(allowed), srv.URL+"/away"); got != "http_307" || reached.Load() != 1 {
+	if got := try(allowed, srv.URL+"/away"); got != "http_307" || reached.Load() != 1 {
 		t.Errorf("a redirect: %s after %d calls", got, reached.Load())
 	}
-	if got := try(dialing(allowed), srv.URL+"/"); got != "" {
+	if got := try(allowed, srv.URL+"/"); got != "" {
 		t.Errorf("what the allow-list has: %s", got)
 	}
-	if got := try(dialing(allowed), "https://127.0.0.1:"+port+"/"); got != "tls" {
+	if got := try(allowed, "https://127.0.0.1:"+port+"/"); got != "tls" {
 		t.Errorf("https to who does not speak it: %s", got)
 	}
 }

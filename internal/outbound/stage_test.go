@@ -156,7 +156,7 @@ func TestDisabled(t *testing.T) {
 		}
 		return status(200)(c)
 	})
-	subjects := make([]string, 700)
+	subjects := make([]string, 560)
 	for i := range subjects {
 		subjects[i] = fmt.Sprint("s", i/2)
 	}
