@@ -103,7 +103,8 @@ func (t *teller) receipt(e *peal.Event, before peal.Status) {
 }
 
 func (t *teller) reconciled(e *peal.Event) {
-	decision, rule := "", "reconcile"
+	var decision string
+	rule := "reconcile"
 	switch e.Status {
 	case peal.Queued:
 		decision = "not taken by the provider; back into the queue"

@@ -3,6 +3,7 @@ package qrcode
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"image/png"
 	"io"
 	"strings"
@@ -46,7 +47,7 @@ func TestTheDrawingsAgree(t *testing.T) {
 		}
 	}
 	svg := string(c.SVG())
-	if err := xml.NewDecoder(strings.NewReader(svg)).Decode(new(struct{})); err != nil && err != io.EOF {
+	if err := xml.NewDecoder(strings.NewReader(svg)).Decode(new(struct{})); err != nil && !errors.Is(err, io.EOF) {
 		t.Errorf("the drawing is no XML: %v", err)
 	}
 	if !strings.Contains(svg, "M4 4h7v1h-7z") || dark == 0 { // the upper left corner's finder
