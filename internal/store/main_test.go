@@ -82,11 +82,3 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store { return openIn(t, t.TempDir(), now) })
 }
-
-func TestStoreOnPostgres(t *testing.T) {
-	t.Parallel()
-	pool := postgres(t)
-	storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store {
-		return openWith(t, Config{URL: pool.URL(t), Now: now})
-	})
-}

@@ -53,20 +53,23 @@ var (
 	seqScan   = regexp.MustCompile(`Seq Scan on (\w+)`)
 )
 
-// TestStatementsUseTheIndexesOnPostgres runs the whole suite, and asks PostgreSQL how it goes about each of the
-// statements, whatever their arguments are. It is told to walk a table only where there is no other way.
-func TestStatementsUseTheIndexesOnPostgres(t *testing.T) {
+// TestStoreOnPostgres runs the whole suite; and then it is asked whether the statements use the indexes.
+func TestStoreOnPostgres(t *testing.T) {
 	t.Parallel()
 	pool := postgres(t)
-	if underRace {
-		t.Skip("SKIPPED under -race: it runs the suite a second time, for its statements only")
-	}
 	rec := &pgRecorder{queries: map[string]bool{}}
 	t.Run("suite", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Store {
 			return openWith(t, Config{URL: pool.URL(t), Now: now, tracer: rec})
 		})
 	})
+	t.Run("plans", func(t *testing.T) { plansOnPostgres(t, rec) })
+}
+
+// plansOnPostgres asks PostgreSQL how it goes about each of the statements of a suite that was run to its end, whatever
+// their arguments are. It is told to walk a table only where there is no other way.
+func plansOnPostgres(t *testing.T, rec *pgRecorder) {
+	t.Helper()
 	url := pgtest.URL(t)
 	openWith(t, Config{URL: url})
 	conn, err := pgx.Connect(t.Context(), url)

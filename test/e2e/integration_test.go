@@ -105,7 +105,7 @@ func TestDefaults(t *testing.T) {
 	}
 	limit := &api.Limit{Rate: 45, Period: "1s", Burst: 5}
 	want := api.Settings{
-		BaseURL: "https://www.wasenderapi.com/api", Limit: limit, LookupLimit: limit, Concurrency: 32, Timeout: "15s",
+		BaseURL: "https://www.wasenderapi.com/api", Limit: limit, LookupLimit: limit, ReceiptTimeout: "15m0s", Concurrency: 32, Timeout: "15s",
 		MaxAttempts: 5, RetryBase: "5s", RetryCap: "1h0m0s", OnUnknown: "reconcile",
 	}
 	if diff := cmp.Diff(want, got.Settings); diff != "" {
