@@ -59,6 +59,7 @@ type puller struct {
 	asks  []ask // that are not yet answered in full, in the order in which the broker serves them
 	asked uint64
 	gone  bool // the consumer is; what it gave out is another's now
+	vague bool // of webhooks: the consumer may have forgotten how far they are folded in
 }
 
 // ask is one request for messages.
@@ -113,6 +114,14 @@ func (p *puller) run() error {
 	defer quiet.Stop()
 	for {
 		reconnected := p.s.reconnected()
+		if p.vague {
+			if err := p.forget(); err != nil {
+				return err
+			}
+			if p.vague {
+				continue
+			}
+		}
 		if err := p.askForMore(); err != nil {
 			if err := p.pause(); err != nil {
 				return err
@@ -226,6 +235,7 @@ func (p *puller) over(subject string) {
 // forget strikes all requests out, when the broker seems to have done so. It fails if the consumer is no more.
 func (p *puller) forget() error {
 	p.asks = nil
+	p.vague = p.stream == pipeline.Callbacks
 	if !p.s.conn.IsConnected() {
 		return p.pause()
 	}
@@ -238,6 +248,16 @@ func (p *puller) forget() error {
 		p.s.log.Debug("consumer not asked", "consumer", p.consumer, "error", err)
 		return p.pause()
 	}
+	if !p.vague {
+		return nil
+	}
+	switch behind, err := p.s.behind(ctx); {
+	case err != nil:
+		return p.pause()
+	case behind:
+		return errGone
+	}
+	p.vague = false
 	return nil
 }
 
