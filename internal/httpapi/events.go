@@ -202,10 +202,14 @@ func (q *eventQuery) wants(n *peal.Notice) bool {
 func (s *Server) pageOfEvents(w http.ResponseWriter, r *http.Request, q *eventQuery) {
 	after, lost, err := s.beginEvents(r.Context(), q)
 	page := api.EventPage{Events: []api.EventMessage{}, Next: after, Reset: lost}
+	var end string // by now: a page may end before it, as looking for rare events takes long
+	if err == nil {
+		end, err = s.cfg.Events.NoticesEnd(r.Context())
+	}
 	if err == nil {
 		var found []peal.Notice
 		found, page.Next, err = s.cfg.Events.Notices(r.Context(), q.tenantID, after, q.types, q.limit)
-		page.More = len(found) == q.limit
+		page.More = len(found) == q.limit || peal.Before(page.Next, end)
 		for i := range found {
 			if q.wants(&found[i]) {
 				page.Events = append(page.Events, messageOf(&found[i]))

@@ -98,11 +98,10 @@ func (r *run) replay(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the event log: %w", err)
 		}
-		done := len(page) < pageSize
+		done := !peal.Before(next, was.Until) // a page may be short because it took long: that is not the end
 		for i := range page {
 			n := &page[i]
 			if peal.Before(was.Until, n.Position) {
-				done = true
 				break
 			}
 			if n.At.Before(was.Since) || r.rows[n.ID] {
@@ -112,11 +111,12 @@ func (r *run) replay(ctx context.Context) error {
 			r.keep(e)
 			r.lines.add(e)
 		}
-		was.Cursor = next
+		was.Cursor, r.dirty = next, true
 		if r.p.Replay = &was; done {
 			r.p.Replay = nil
+		} else if len(page) < pageSize { // what else there is to do has its turn
+			return nil
 		}
-		r.dirty = true
 	}
 	return nil
 }

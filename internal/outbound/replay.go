@@ -71,7 +71,7 @@ func (s *Service) replayOne(ctx context.Context, e *peal.Endpoint, id string) er
 }
 
 // Test calls an endpoint at once with an event that is of nothing else, and gives what came of it. It does so though the
-// endpoint is disabled.
+// endpoint is disabled. Whoever asked may be gone by then: what was called is written down.
 func (s *Service) Test(ctx context.Context, tenantID, ref string) (a peal.EndpointAttempt, err error) {
 	e, err := s.Find(ctx, tenantID, ref)
 	if err != nil {
@@ -90,6 +90,7 @@ func (s *Service) Test(ctx context.Context, tenantID, ref string) (a peal.Endpoi
 		return a, errors.New("the test could not be written")
 	}
 	n := peal.Notice{TenantID: tenantID, ID: "test_" + peal.NewID(), Type: peal.NoticeEndpointTest, At: s.cfg.Now(), Subject: e.ID, Data: data}
+	ctx = context.WithoutCancel(ctx)
 	r := s.cfg.Stage.caller.call(ctx, &target{url: e.URL, timeout: e.Timeout, keys: keys}, &n)
 	a = peal.EndpointAttempt{
 		ID: peal.NewID(), NoticeID: n.ID, Type: n.Type, Try: 1, At: r.at, Took: r.took, Status: r.status, OK: r.ok(), Code: r.code, Error: r.reason,

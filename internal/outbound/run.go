@@ -30,6 +30,7 @@ type run struct {
 	more   bool     // there is more than was read
 	window []*entry // what was read beyond the cursor, in order
 	ahead  map[string]bool
+	unread []string // those of them that an earlier run has told, until they are read again
 	lines  *lines
 	rows   map[string]bool // messages that wait, by their notices
 
@@ -69,6 +70,7 @@ func (s *Stage) begin(ctx context.Context, id string, lease Lease) (*run, error)
 	for _, id := range from.Ahead {
 		r.ahead[id] = true
 	}
+	r.unread = from.Ahead
 	for i := range from.Messages {
 		r.addRow(&from.Messages[i])
 	}
@@ -189,6 +191,10 @@ func (r *run) land(d landing) {
 	r.dirty = true
 	if d.missing != nil {
 		r.miss(d.l, e, d.missing)
+		return
+	}
+	if !d.ok() && d.status == 0 && r.calling.Err() != nil { // it was this node that hung up: the next one tells it
+		r.lines.land(d.l, false)
 		return
 	}
 	was := r.broken()
@@ -324,7 +330,8 @@ func (r *run) write(ctx context.Context) (bool, error) {
 	if len(r.window) == 0 && r.read != "" {
 		r.p.Cursor = r.read
 	}
-	r.p.Ahead = nil
+	r.unread = slices.DeleteFunc(r.unread, func(id string) bool { return !peal.Before(r.read, peal.PositionOf(id)) })
+	r.p.Ahead = slices.Clone(r.unread)
 	for _, e := range r.window {
 		if e.settled {
 			r.p.Ahead = append(r.p.Ahead, e.NoticeID)

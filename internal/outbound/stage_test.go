@@ -403,6 +403,61 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// short are event logs whose pages end early, as those of few types do in a long log.
+type short struct{ outbound.Events }
+
+func (s short) Notices(ctx context.Context, tenantID, after string, types []string, limit int) ([]peal.Notice, string, error) {
+	return s.Events.Notices(ctx, tenantID, after, types, min(limit, 2))
+}
+
+// TestReplayOfShortPages is not at its end with the first of them.
+func TestReplayOfShortPages(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *outbound.Config) { fast(c); c.Events = short{c.Events} })
+	e, _ := b.endpoint("acme", "shop")
+	since := b.clock()
+	b.tell("acme", "a", "b", "c", "d", "e", "f", "g")
+	told := func(n int) {
+		t.Helper()
+		b.eventually("all is told", func() error {
+			b.advance(time.Second)
+			if got := len(b.got("")); got != n {
+				return fmt.Errorf("%d of %d", got, n)
+			}
+			return nil
+		})
+		b.settled(&e)
+	}
+	told(7)
+	if _, err := b.service.Replay(t.Context(), "acme", "shop", &api.EndpointReplayRequest{Since: &since}); err != nil {
+		t.Fatal(err)
+	}
+	told(14)
+}
+
+// hanging answers nothing.
+type hanging struct{ called chan struct{} }
+
+func (h hanging) RoundTrip(req *http.Request) (*http.Response, error) {
+	h.called <- struct{}{}
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+// TestHungUp: that this node ends a call is no failure of the endpoint's.
+func TestHungUp(t *testing.T) {
+	t.Parallel()
+	h := hanging{make(chan struct{}, 1)}
+	b := setup(t, func(c *outbound.Config) { fast(c); c.HTTPS = h })
+	e, _ := b.endpoint("acme", "shop")
+	b.tell("acme", "a")
+	<-h.called
+	b.stop()
+	if now := b.find(&e); now.Fails != 0 || !now.FailingAt.IsZero() || now.Waiting != 0 {
+		t.Errorf("it counts as a failure: %+v", now)
+	}
+}
+
 // TestSignatures: the scheme's own library takes what is sent, by the new secret and, until the overlap is over, by the old.
 func TestSignatures(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package peal
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -126,3 +127,11 @@ type AttemptFilter struct {
 
 // Before tells whether one place in a tenant's event log is before another.
 func Before(a, b string) bool { return len(a) < len(b) || (len(a) == len(b) && a < b) }
+
+// PositionOf is the place in the event log that an event's id begins with; empty for what is no such id.
+func PositionOf(id string) string {
+	if parts := strings.Split(id, "_"); len(parts) == 3 {
+		return parts[1]
+	}
+	return ""
+}

@@ -397,6 +397,9 @@ type horizon struct {
 
 type noticeMark struct{ seq, xact int64 }
 
+// maxMarks is how many marks there are at most: while one transaction stays open for long, the log is not read beyond it anyway.
+const maxMarks = 1000
+
 // horizonEvery is how often the database is asked at most, however many read.
 const horizonEvery = 10 * time.Millisecond
 
@@ -418,7 +421,7 @@ func (s *Store) noticeHorizon(ctx context.Context) (int64, error) {
 	if last < h.whole { // another server, which had not heard of the newest when it took over
 		h.whole, h.marks = 0, nil
 	}
-	if len(h.marks) == 0 || h.marks[len(h.marks)-1].seq < last {
+	if n := len(h.marks); n == 0 || n < maxMarks && h.marks[n-1].seq < last {
 		m := noticeMark{seq: last}
 		if err := one(ctx, s.quick, scanInto[int64], &m.xact, `SELECT pg_current_xact_id()::text::bigint`); err != nil {
 			return 0, err

@@ -44,7 +44,19 @@ func (s *Stream) moveOld(ctx context.Context) error {
 		return err
 	}
 	state := st.CachedInfo().State
-	for seq := state.FirstSeq; seq <= state.LastSeq && seq > 0; seq++ {
+	for seq := max(state.FirstSeq, 1); ; seq++ {
+		if seq > state.LastSeq { // what was on its way when the stream was closed may have come meanwhile
+			info, err := st.Info(ctx)
+			if errors.Is(err, jetstream.ErrStreamNotFound) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("look at it once more: %w", err)
+			}
+			if state = info.State; seq > state.LastSeq {
+				break
+			}
+		}
 		m, err := st.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue

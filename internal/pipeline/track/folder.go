@@ -16,6 +16,8 @@ import (
 
 const (
 	maxBatch   = 256
+	batchBytes = 8 << 20 // from which on a batch is full: a webhook may be megabytes
+	prefetch   = 128     // messages on their way from the broker; each may be as large, or many webhooks
 	foldTime   = 30 * time.Second
 	afterError = time.Second
 	maxTries   = 3 // of a webhook on its own, while the records answer otherwise
@@ -87,7 +89,7 @@ func (f *Folder) Run(ctx context.Context) error {
 		holding.Go(func() { f.foldHeld(ctx) })
 	}
 	for ctx.Err() == nil {
-		feed, err := f.Callbacks.OpenCallbacks(ctx, 4*maxBatch)
+		feed, err := f.Callbacks.OpenCallbacks(ctx, prefetch)
 		if err != nil {
 			f.Log.Warn("callbacks not opened", "error", err)
 			sleep(ctx, afterError)
@@ -108,15 +110,16 @@ func (f *Folder) consume(ctx context.Context, c <-chan pipeline.Message) {
 			if !ok {
 				return
 			}
-			batch := []pipeline.Message{m}
+			batch, size := []pipeline.Message{m}, len(m.Data())
 		more:
-			for len(batch) < maxBatch {
+			for len(batch) < maxBatch && size < batchBytes {
 				select {
 				case m, ok := <-c:
 					if !ok {
 						break more
 					}
 					batch = append(batch, m)
+					size += len(m.Data())
 				default:
 					break more
 				}
