@@ -81,7 +81,7 @@ func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 		return db
 	}
 	due := &onDue{}
-	w, err := startSQLiteWriter(context.WithoutCancel(t.Context()), db(), d, Config{Queue: 1024, Now: now, NodeID: "n"}, due)
+	w, err := startSQLiteWriter(context.WithoutCancel(t.Context()), db(), d, Config{Queue: 1024, Now: now, NodeID: "n", Told: func([]string) {}}, due)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,8 @@ func (w *sqliteWriter) grown() (tenants []string, newest int64, err error) {
 		return nil, 0, nil
 	}
 	newest = w.newest
-	rows, err := w.tx.query(`SELECT tenant_id, MAX(seq) FROM notices WHERE seq > ? GROUP BY tenant_id`, w.newest)
+	// By number: SQLite would rather walk the index of all events, tenant by tenant, with every commit.
+	rows, err := w.tx.query(`SELECT tenant_id, MAX(seq) FROM notices WHERE seq > ? GROUP BY +tenant_id`, w.newest)
 	tenants, err = collect(rows, err, func(row scanner, tenant *string) error {
 		var last int64
 		err := row.Scan(tenant, &last)
