@@ -229,6 +229,11 @@ func (s *Store) EndpointAttempts(ctx context.Context, id string, f peal.AttemptF
 	return all, nil
 }
 
+// Whoever reads the leases reads all of them, so those of endpoints that are no more must not pile up.
+const sqlForgetLeases = `DELETE FROM leases WHERE substr(name, 1, 9) = 'endpoint:'
+	AND NOT EXISTS (SELECT 1 FROM endpoints e WHERE e.endpoint_id = substr(leases.name, 10))
+	AND (node_id = '' OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node_id = leases.node_id))`
+
 // RetainEndpoints lets go of attempts, and of messages that ran out of tries, from before the time, and of all that belongs
 // to endpoints that are no more.
 func (s *Store) RetainEndpoints(ctx context.Context, before time.Time) error {
@@ -246,6 +251,9 @@ func (s *Store) RetainEndpoints(ctx context.Context, before time.Time) error {
 		if err != nil {
 			return fmt.Errorf("let go of what endpoints were told: %w", err)
 		}
+	}
+	if err := s.write(ctx, func(t *tx) error { return t.exec(sqlForgetLeases) }); err != nil {
+		return fmt.Errorf("let go of endpoints' leases: %w", err)
 	}
 	return nil
 }

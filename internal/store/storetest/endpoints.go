@@ -298,7 +298,19 @@ func endpointRetention(b *bundle) {
 	if got := b.readEndpoint(&e); got.Failed != 1 || got.Waiting != 1 || count(e.ID) != 1 || count(nobodys) != 0 {
 		b.Errorf("%+v", got)
 	}
+	_, err := b.Beat(b.Context(), peal.Node{ID: "node"})
+	b.ok(err)
+	b.take("node", "endpoint:"+e.ID, "endpoint:held", "endpoint:released", "task:other")
+	b.take("dead", "endpoint:lost")
+	b.ok(b.Release(b.Context(), "node", []string{"endpoint:" + e.ID, "endpoint:released", "task:other"}))
 	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(time.Hour)))
+	leases, err := b.Leases(b.Context())
+	b.ok(err)
+	var left []string
+	for _, l := range leases {
+		left = append(left, l.Name)
+	}
+	b.same("leases", left, []string{"endpoint:" + e.ID, "endpoint:held", "task:other"})
 	if got := b.readEndpoint(&e); got.Failed != 0 || got.Waiting != 1 || count(e.ID) != 0 {
 		b.Errorf("%+v", got)
 	}
