@@ -165,11 +165,18 @@ func (s *Server) enableEndpoint(ctx context.Context, in *enableInput) (*endpoint
 	return s.endpoint(ctx, e, "", err)
 }
 
+// maxTests is how many endpoints are called at once because somebody wants to see what comes of it: each call may take 30 s.
+const maxTests = 32
+
 func (s *Server) testEndpoint(ctx context.Context, in *idInput) (*attemptOutput, error) {
 	tenantID, err := s.tenant(ctx, api.ScopeAdmin)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.tests.enter(tenantID, 1); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	defer s.tests.leave(tenantID, 1)
 	a, err := s.cfg.Endpoints.Test(ctx, tenantID, in.ID)
 	if err != nil {
 		return nil, s.fail(ctx, err)

@@ -198,8 +198,8 @@ type Server struct {
 	auth   *authenticator
 	bodies sync.Pool
 
-	accepts, webhooks, uploads *gate
-	streams                    *streams
+	accepts, webhooks, uploads, tests *gate
+	streams                           *streams
 }
 
 // setDefaults fills in what was left out.
@@ -242,7 +242,7 @@ func New(cfg Config) *Server {
 	useProblems()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), auth: newAuthenticator(cfg), accepts: newGate(cfg.MaxAccepts), webhooks: newGate(cfg.MaxHooks),
-		uploads: newGate(maxUploads),
+		uploads: newGate(maxUploads), tests: newGate(maxTests),
 		streams: newStreams(),
 	}
 	s.health()
