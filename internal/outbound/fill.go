@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,11 +43,17 @@ func (r *run) fill(ctx context.Context) error {
 	return nil
 }
 
+// errAnew says that the records know less than this run has read: another server took over from theirs. They know where it was.
+var errAnew = errors.New("to be begun anew")
+
 // check sees whether the log has let go of what the endpoint was yet to be told. That is never passed over in silence.
 func (r *run) check(ctx context.Context) error {
 	on, lost, err := r.cfg.Events.NoticesLost(ctx, r.e.TenantID, r.read)
 	if err != nil || !lost {
 		return err
+	}
+	if peal.Before(on, r.read) && r.read != r.began {
+		return errAnew
 	}
 	r.cfg.Metrics.EndpointsLost.Inc()
 	r.log.Error("the event log has let go of events that an endpoint was yet to be told: it was behind for too long", "told_until", r.p.CursorAt)

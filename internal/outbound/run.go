@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ type run struct {
 	generation int64
 	log        *slog.Logger
 
-	read   string   // where reading goes on in the log
+	began  string   // where it was in the log
+	read   string   // where reading goes on
 	more   bool     // there is more than was read
 	window []*entry // what was read beyond the cursor, in order
 	ahead  map[string]bool
@@ -61,7 +63,7 @@ func (s *Stage) begin(ctx context.Context, id string, lease Lease) (*run, error)
 		return nil, err
 	}
 	r := &run{
-		Stage: s, lease: lease, rows: map[string]bool{}, generation: from.Generation, read: from.Cursor, more: true, ahead: map[string]bool{}, lines: newLines(),
+		Stage: s, lease: lease, rows: map[string]bool{}, generation: from.Generation, began: from.Cursor, read: from.Cursor, more: true, ahead: map[string]bool{}, lines: newLines(),
 		landed: make(chan landing, s.cfg.InFlight), log: s.cfg.Log.With("endpoint_id", id, "tenant_id", from.TenantID),
 	}
 	if err := r.use(&from.Endpoint); err != nil {
@@ -111,7 +113,7 @@ func (r *run) addRow(m *peal.EndpointMessage) {
 // any more.
 func (r *run) tick(ctx context.Context) (next time.Time, ours bool, err error) {
 	if err := r.fill(ctx); err != nil {
-		return next, true, err
+		return next, !errors.Is(err, errAnew), err
 	}
 	if r.dirty { // before anything is begun: what it begins with is on disk
 		if ours, err = r.write(ctx); err != nil || !ours {

@@ -435,6 +435,46 @@ func TestReplayOfShortPages(t *testing.T) {
 	told(14)
 }
 
+// rewound are event logs that once have less than was read.
+type rewound struct {
+	outbound.Events
+
+	now atomic.Bool
+}
+
+func (r *rewound) NoticesLost(ctx context.Context, tenantID, after string) (string, bool, error) {
+	if r.now.CompareAndSwap(true, false) {
+		return "0", true, nil
+	}
+	return r.Events.NoticesLost(ctx, tenantID, after)
+}
+
+// TestRewound: when the records know less than was read, a run begins where they say that it was, and not with all they have.
+func TestRewound(t *testing.T) {
+	t.Parallel()
+	r := &rewound{}
+	b := setup(t, func(c *outbound.Config) { fast(c); r.Events, c.Events = c.Events, r })
+	e, _ := b.endpoint("acme", "shop")
+	b.tell("acme", "a", "b", "c")
+	b.reached(3)
+	b.settled(&e)
+	r.now.Store(true)
+	b.eventually("it is seen", func() error {
+		b.advance(time.Minute)
+		if r.now.Load() {
+			return errNone
+		}
+		return nil
+	})
+	b.tell("acme", "d")
+	b.settled(&e)
+	b.reached(4)
+	all, err := b.service.Attempts(t.Context(), "acme", e.ID, peal.AttemptFilter{Limit: 10, Failed: true})
+	if err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // hanging answers nothing.
 type hanging struct{ called chan struct{} }
 
