@@ -37,6 +37,7 @@ func contactCases() []testCase {
 		{"who moves takes along what is known of them", contactMoves},
 		{"the latest word counts", consentLatest},
 		{"a word said with a message counts once", consentOfMessage},
+		{"who is written to by a longer number is who writes by a shorter", otherSpelling},
 		{"opt-outs are paged", optOutPages},
 		{"no tenant hears another's people", contactIsolation},
 		{"since when webhooks come", listening},
@@ -278,6 +279,26 @@ func consentLatest(b *bundle) {
 	say(1, peal.CategoryMarketing, peal.OptedIn, at.Add(4*time.Second))
 	b.same("marketing again", b.wants("a", peal.CategoryMarketing, ann), []peal.ConsentState{"in"})
 	b.same("nothing else", b.wants("a", peal.CategoryUtility, ann), []peal.ConsentState{"out"})
+}
+
+func otherSpelling(b *bundle) {
+	in := b.integration("a")
+	const long, short, id = "+5531987654321", "+553187654321", "BR.13491208655302741918"
+	m := b.wrote(in, "1", func(m *peal.Inbound) { m.From, m.FromUserID = short, id })
+	c := out(short, peal.CategoryAll, m.At)
+	_, err := b.Hear(b.Context(), []peal.Heard{{Inbound: &m, Consent: &c}})
+	b.ok(err)
+	b.same("by one, the other, and the user id", b.wants("a", "", long, short, id), []peal.ConsentState{"out", "out", "out"})
+	last, err := b.LastInbound(b.Context(), "a", in.ID, []string{long, short, ann})
+	b.ok(err)
+	if len(last) != 2 || !last[long].Equal(m.At) || !last[short].Equal(m.At) {
+		b.Errorf("they wrote %v", last)
+	}
+	again := out(long, peal.CategoryAll, m.At.Add(time.Second)) // as a tenant states it, who knows the longer one
+	again.State = peal.OptedIn
+	_, err = b.PutConsents(b.Context(), []peal.Consent{again})
+	b.ok(err)
+	b.same("the latest word counts", b.wants("a", "", long, short, id), []peal.ConsentState{"in", "in", "in"})
 }
 
 func consentOfMessage(b *bundle) {
