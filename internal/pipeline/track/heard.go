@@ -40,7 +40,7 @@ func (f *Folder) fallBack(o *opened) error {
 			return err
 		}
 		f.Jobs.Publish(fell.Jobs)
-		o.evidence, o.again = slices.Concat(rest, fell.Rest), fell.Wait
+		o.evidence, o.again = slices.Concat(rest, fell.Rest), o.again || fell.Wait // it may have been tried before
 		return nil
 	})
 }
