@@ -434,6 +434,17 @@ func fellBack(b *bundle) {
 	if row.Status != peal.Queued || row.MessageID != "" || row.ErrorCode != "131047" || !row.SentAt.IsZero() || events[len(events)-1].Type != peal.EventFellBack {
 		b.Errorf("row %+v, events %+v", row, events)
 	}
+	of := func(status peal.Status, messageID string) peal.Evidence {
+		return peal.Evidence{TenantID: "a", IntegrationID: in.ID, DeliveryID: d.ID, MessageID: messageID, Status: status, At: b.clock.now()}
+	}
+	stands := func(what string, want peal.Status) {
+		b.Helper()
+		if got := b.delivery("a", d.ID); got.Status != want || got.Flag != "" {
+			b.Errorf("%s: it is %s %s, want %s", what, got.Status, got.Flag, want)
+		}
+	}
+	b.fold(of(peal.Sent, "w1"), of(peal.Failed, "w1"))
+	stands("told late of the one that was refused", peal.Queued)
 	claimed := b.claim(in, d.ID)
 	var said pipeline.Said
 	b.ok(json.Unmarshal(claimed[0].Payload, &said))
@@ -444,6 +455,12 @@ func fellBack(b *bundle) {
 	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
 	sent(&d, 2, "w2")
 	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
+	again, err := b.Refold(b.Context(), []peal.Retold{{Evidence: shut(in, d.ID, "w1")}, {Evidence: of(peal.Failed, "w1")}, {Evidence: shut(in, d.ID, "w0")}})
+	b.ok(err)
+	b.same("replayed", again.Changed, int64(0))
+	stands("replayed", peal.Sent)
+	b.fold(of(peal.Delivered, "w2"))
+	stands("it arrives", peal.Delivered)
 	b.fallsBack(0, 1, false, shut(in, d.ID, "w2")) // that is of the template: it fails
 	b.ok(b.SetPayload(b.Context(), "b", d.ID, json.RawMessage(`{}`)))
 	row, _, err = b.Delivery(b.Context(), "a", d.ID)
