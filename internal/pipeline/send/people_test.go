@@ -1,6 +1,7 @@
 package send
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -35,10 +36,50 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// noIntegrations knows none.
-type noIntegrations struct{ Integrations }
+// one is the only integration there is; nil: there is none.
+type one struct {
+	Integrations
+	in *peal.Integration
+}
 
-func (noIntegrations) ByID(string) *peal.Integration { return nil }
+func (o one) ByID(string) *peal.Integration { return o.in }
+
+// slow are records that answer when the lease has gone.
+type slow struct {
+	People
+	lease *going
+}
+
+func (s slow) Consents(context.Context, string, string, []string) (map[string][]peal.Consent, error) {
+	s.lease.over = true
+	return nil, nil
+}
+
+// going is a lease that goes.
+type going struct {
+	Lease
+	over bool
+}
+
+func (l *going) Valid() bool { return !l.over }
+
+// TestALeaseThatGoesWhileLooking: who has asked the records for long, and is no longer the owner, makes no call.
+func TestALeaseThatGoesWhileLooking(t *testing.T) {
+	t.Parallel()
+	now, lease := time.Now(), &going{}
+	in := &peal.Integration{ID: "i", Channel: peal.ChannelWhatsApp}
+	s := &shift{
+		lane: &lane{id: "i", log: slog.New(slog.DiscardHandler), Stage: &Stage{cfg: Config{
+			Now: func() time.Time { return now }, Integrations: one{in: in}, People: slow{lease: lease},
+		}}},
+		in: in, lease: lease, people: true, calls: make(chan struct{}, 1),
+	}
+	d := &peal.Delivery{ID: "d", Attempts: 1, Payload: []byte(`{"text":"hi"}`)}
+	a := s.attempt(d, &looked{at: now.Add(-2 * lookAge)}, waits{}) // there is no client: a call would panic
+	if a.Next != peal.Queued || a.Outcome.Class != peal.ClassNone || !lease.over {
+		t.Errorf("%+v", a)
+	}
+}
 
 // promoted is a catalogue in which every template is marketing by now.
 type promoted struct{ Templates }
@@ -52,7 +93,7 @@ func TestAddress(t *testing.T) {
 	now := time.Now()
 	s := &shift{
 		lane: &lane{id: "i", log: slog.New(slog.DiscardHandler), Stage: &Stage{cfg: Config{
-			Now: func() time.Time { return now }, Integrations: noIntegrations{}, Templates: promoted{},
+			Now: func() time.Time { return now }, Integrations: one{}, Templates: promoted{},
 		}}},
 		in: &peal.Integration{ID: "i", Window: true},
 	}
