@@ -251,6 +251,17 @@ func contactMoves(b *bundle) {
 	if len(known) != 1 || known[0].Name != "Ann" || known[0].Other != next {
 		b.Errorf("known %+v", known)
 	}
+
+	// Another id under the same number; the message that says so still comes from the one before.
+	const third = "US.3"
+	said := b.wrote(in, "2", func(m *peal.Inbound) { m.From, m.FromUserID, m.Type = next, nextID, peal.InboundSystem })
+	_, err = b.Hear(b.Context(), []peal.Heard{
+		{Move: &peal.Move{TenantID: "a", IntegrationID: in.ID, From: next, FromUserID: nextID, To: next, ToUserID: third, At: b.clock.now()}},
+		{Inbound: &said},
+	})
+	b.ok(err)
+	b.same("wrote, by the new id", b.lastOf(in, next, nextID, third), []int{1, -1, 1})
+	b.same("wants, by the new id", b.wants("a", peal.CategoryMarketing, next, nextID, third), []peal.ConsentState{"out", "", "out"})
 }
 
 func consentLatest(b *bundle) {
