@@ -105,7 +105,7 @@ func (s *shift) settle(batch []done) {
 	for i := range batch {
 		if a := &batch[i].attempt; a.Next == peal.Queued {
 			job := s.later(a.DeliveryID, a.Priority, a.Due)
-			job.Anew = a.Ladder // what went before its turn still has the schedule of that
+			job.Anew = true // another may stand: of a rung's turn, or of the end of a pause, before which it went
 			later = append(later, job)
 		}
 	}

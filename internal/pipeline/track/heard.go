@@ -96,13 +96,17 @@ func (f *Folder) hear(heard []peal.Heard) error {
 	})
 }
 
-// listen notes once that webhooks of an integration come: from then on it is known who did not write.
+// listenAgain is when it is noted again that webhooks of an integration come: peal doubt forgets it.
+const listenAgain = time.Hour
+
+// listen notes now and then that webhooks of an integration come: from the first time on it is known who did not write.
 func (f *Folder) listen(o *opened) {
 	id := o.callback.IntegrationID
 	if f.People == nil || o.err != nil {
 		return
 	}
-	if _, known := f.listens.Load(id); known {
+	now := f.Now()
+	if at, _ := f.listens.Load(id); at != nil && now.Before(at.(time.Time).Add(listenAgain)) { //nolint:forcetypeassert // it is ours
 		return
 	}
 	if in := f.Integrations.ByID(id); in == nil || !in.Window {
@@ -114,5 +118,5 @@ func (f *Folder) listen(o *opened) {
 		f.Log.Warn("not noted that webhooks come; the next one will be", "integration_id", id, "error", err)
 		return
 	}
-	f.listens.Store(id, true)
+	f.listens.Store(id, now)
 }
