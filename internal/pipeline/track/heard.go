@@ -1,6 +1,7 @@
 package track
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -54,6 +55,7 @@ func (f *Folder) said(in *peal.Integration, fact *provider.Fact, received time.T
 	if m := fact.Inbound; m != nil {
 		m.TenantID, m.IntegrationID, m.ID, m.ReceivedAt = in.TenantID, in.ID, peal.NewID(), received
 		m.At = until(m.At, received)
+		m.Content = bytes.ToValidUTF8(m.Content, []byte("\uFFFD")) // tenants' systems are handed it as JSON
 		h.Inbound, h.Consent = m, meant(in, m)
 	}
 	if c := fact.Consent; c != nil {
