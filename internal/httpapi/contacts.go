@@ -174,6 +174,9 @@ func (s *Server) word(f *faults, path, tenantID string, c api.OptOut, state peal
 		if at = c.At.UTC().Truncate(time.Microsecond); !accept.CanTell(at) || at.After(now.Add(time.Minute)) {
 			f.bad(path+".at", "out_of_range", "give a time that is over, such as %s", now.Format(time.RFC3339))
 		}
+		if at.After(now) { // by another clock: what they say next is later
+			at = now
+		}
 	}
 	return peal.Consent{
 		TenantID: tenantID, Contact: c.Contact, Channel: orElse(c.Channel, peal.ChannelWhatsApp),

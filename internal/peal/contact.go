@@ -78,6 +78,14 @@ func Categories() []string {
 	return []string{CategoryMarketing, CategoryUtility, CategoryAuthentication}
 }
 
+// CategoryNamed is the category that a provider calls so; empty where it is none of ours.
+func CategoryNamed(s string) string {
+	if s = strings.ToLower(s); slices.Contains(Categories(), s) {
+		return s
+	}
+	return ""
+}
+
 // Where consent was heard of. A tenant may name another place.
 const (
 	ConsentByMessage  = "keyword"  // they wrote a word that stands for it

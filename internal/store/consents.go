@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +16,8 @@ const consentColumns = `tenant_id, contact, channel, category, state, source, at
 const (
 	sqlConsent    = `SELECT ` + consentColumns + ` FROM consents WHERE tenant_id = ? AND contact = ? AND channel = ? AND category = ?`
 	sqlPutConsent = `INSERT INTO consents (` + consentColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (tenant_id, contact, channel, category) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at`
+		ON CONFLICT (tenant_id, contact, channel, category) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at
+		WHERE consents.at <= excluded.at`
 	sqlConsentsOf = `SELECT ` + consentColumns + ` FROM consents WHERE tenant_id = ? AND contact = ? ORDER BY channel, category`
 )
 
@@ -32,11 +35,11 @@ func putConsent(t *tx, c *peal.Consent) (changed bool, err error) {
 	if len(all) > 0 && all[0].At.After(c.At) {
 		return false, nil
 	}
-	err = t.exec(sqlPutConsent, c.TenantID, c.Contact, c.Channel, c.Category, string(c.State), c.Source, c.At.UnixMicro())
+	n, err := t.affect(sqlPutConsent, c.TenantID, c.Contact, c.Channel, c.Category, string(c.State), c.Source, c.At.UnixMicro())
 	if err != nil {
 		return false, fmt.Errorf("write consent: %w", err)
 	}
-	return len(all) == 0 || all[0].State != c.State, nil
+	return n > 0 && (len(all) == 0 || all[0].State != c.State), nil // another node may have heard a later one just now
 }
 
 // moveConsents has what somebody said under one identity said under another.
@@ -79,7 +82,8 @@ func (s *Store) PutConsents(ctx context.Context, words []peal.Consent) ([]peal.C
 	return changed, nil
 }
 
-// Consents gives what those people said of a channel, or with an empty one of all, by the identity that was asked for, whichever they said it under.
+// Consents gives what those people said of a channel, or with an empty one of all, by the identity that was asked for,
+// whichever they said it under, and however their number is written.
 func (s *Store) Consents(ctx context.Context, tenantID, channel string, ids []string) (map[string][]peal.Consent, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -89,27 +93,33 @@ func (s *Store) Consents(ctx context.Context, tenantID, channel string, ids []st
 			return nil, err
 		}
 	}
+	asked := make(map[string][]string, len(ids)) // an identity, and who was asked for by it
+	ask := func(identity, id string) {
+		for _, name := range [...]string{identity, peal.OtherSpelling(identity)} {
+			if name != "" && !slices.Contains(asked[name], id) {
+				asked[name] = append(asked[name], id)
+			}
+		}
+	}
+	for _, id := range ids {
+		ask(id, id)
+	}
 	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
-	c.in("contact", ids)
+	c.in("contact", slices.Sorted(maps.Keys(asked)))
 	pairs, err := list(ctx, s.quick, func(row scanner, p *[2]string) error { return row.Scan(&p[0], &p[1]) },
 		`SELECT DISTINCT contact, other FROM contacts WHERE `+c.sql()+` AND other IS NOT NULL`, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read contacts: %w", err)
 	}
-	asked := make(map[string][]string, len(ids)+len(pairs)) // an identity, and who was asked for by it
-	for _, id := range ids {
-		if len(asked[id]) == 0 {
-			asked[id] = []string{id}
-		}
-	}
-	all := append([]string{}, ids...)
 	for _, p := range pairs {
-		asked[p[1]], all = append(asked[p[1]], p[0]), append(all, p[1])
+		for _, id := range slices.Clone(asked[p[0]]) {
+			ask(p[1], id)
+		}
 	}
 	c = &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
-	c.in("contact", all)
+	c.in("contact", slices.Sorted(maps.Keys(asked)))
 	c.equal("channel", channel)
 	words, err := list(ctx, s.quick, scanConsent, `SELECT `+consentColumns+` FROM consents WHERE `+c.sql()+` ORDER BY channel, category, at`, c.args...)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"peal/internal/peal"
@@ -133,18 +134,30 @@ func (s *Store) LastInbound(ctx context.Context, tenantID, integrationID string,
 		id string
 		at time.Time
 	}
+	names := slices.Clone(ids)
+	for _, id := range ids {
+		if other := peal.OtherSpelling(id); other != "" {
+			names = append(names, other)
+		}
+	}
 	c := &clause{d: s.d}
 	c.and("tenant_id = ?", tenantID)
 	c.and("integration_id = ?", integrationID)
-	c.in("contact", ids)
+	c.in("contact", names)
 	all, err := list(ctx, s.quick, func(row scanner, h *heard) error { return row.Scan(&h.id, at{&h.at}) },
 		`SELECT contact, last_inbound_at FROM contacts WHERE `+c.sql()+` AND last_inbound_at IS NOT NULL`, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read when people last wrote: %w", err)
 	}
-	last := make(map[string]time.Time, len(all))
+	wrote := make(map[string]time.Time, len(all))
 	for _, h := range all {
-		last[h.id] = h.at
+		wrote[h.id] = h.at
+	}
+	last := make(map[string]time.Time, len(all))
+	for _, id := range ids {
+		if at := later(wrote[id], wrote[peal.OtherSpelling(id)]); !at.IsZero() {
+			last[id] = at
+		}
 	}
 	return last, nil
 }

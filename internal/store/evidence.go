@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,11 +14,11 @@ import (
 const (
 	// An integration whose account was changed may meet the ids of the old account again; the newest row is meant. By
 	// delivery_id alone the database might walk the tenant's whole log because that is in order.
-	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log INDEXED BY log_key
+	sqlByKey = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL, CASE WHEN round > 0 THEN payload END FROM communications_log INDEXED BY log_key
 		WHERE integration_id = ? AND message_key = ? ORDER BY delivery_id || '' DESC LIMIT 1`
-	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log INDEXED BY log_message
+	sqlByID = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL, CASE WHEN round > 0 THEN payload END FROM communications_log INDEXED BY log_message
 		WHERE tenant_id = ? AND message_id = ? AND integration_id = ? ORDER BY delivery_id || '' DESC LIMIT 1`
-	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL FROM communications_log
+	sqlByDelivery = `SELECT tenant_id, delivery_id, status, message_key, sent_at, rung IS NOT NULL, CASE WHEN round > 0 THEN payload END FROM communications_log
 		WHERE tenant_id = ? AND delivery_id = ? AND integration_id = ?`
 	// Times are the smallest that was told, so that the order of receipts does not matter.
 	sqlApply = `UPDATE communications_log SET status = ?1, in_flight = CASE WHEN ?1 IN ('queued', 'sending', 'uncertain') THEN in_flight END, flag = COALESCE(?2, flag), updated_at = ?3,
@@ -52,6 +53,31 @@ type foundRow struct {
 	status                    peal.Status
 	sentAt                    time.Time
 	ladder                    bool
+	instead                   string // the id of the message that was refused, in whose place another goes
+}
+
+// moot is so of evidence of a message in whose place another goes: it was refused, whatever is told of it late.
+func (r *foundRow) moot(e *peal.Evidence) bool {
+	return r.instead != "" && e.MessageID == r.instead && e.Status.Rank() <= peal.Sent.Rank()
+}
+
+// insteadOf reads the payload of a row that was queued again.
+type insteadOf struct{ id *string }
+
+// Scan implements sql.Scanner.
+func (i insteadOf) Scan(v any) error {
+	var payload sql.Null[[]byte]
+	if err := payload.Scan(v); err != nil {
+		return err
+	}
+	var said struct {
+		Instead string `json:"instead"`
+	}
+	if payload.Valid && json.Unmarshal(payload.V, &said) != nil {
+		said.Instead = "" // as with refused
+	}
+	*i.id = said.Instead
+	return nil
 }
 
 // Fold brings evidence into the rows: states only move forward, what was told before changes nothing, and what no row
@@ -247,7 +273,7 @@ func unpark(t *tx, f *peal.Folded, r *foundRow, integrationID, ref string, now t
 
 // apply moves one row by one piece of evidence, which was heard at a time that counts where the provider tells none.
 func apply(t *tx, f *peal.Folded, r *foundRow, e *peal.Evidence, heard, now time.Time) error {
-	if e.Status == "" {
+	if e.Status == "" || r.moot(e) {
 		return nil
 	}
 	next, flagged := r.status.After(e.Status)

@@ -98,15 +98,12 @@ func putInbound(t *tx, m peal.Inbound, now time.Time) (_ peal.Inbound, isNew boo
 	if err != nil {
 		return m, false, fmt.Errorf("keep an inbound message: %w", err)
 	}
-	if n == 0 || m.Sender() == "" {
+	if n == 0 || m.Sender() == "" || m.Type == peal.InboundSystem { // who has moved is not who they were, as that names them
 		return m, n > 0, nil
 	}
-	c := peal.Contact{TenantID: m.TenantID, IntegrationID: m.IntegrationID, ID: m.Sender(), Name: m.Name}
+	c := peal.Contact{TenantID: m.TenantID, IntegrationID: m.IntegrationID, ID: m.Sender(), Name: m.Name, LastInboundAt: m.At}
 	if m.From != "" {
 		c.Other = m.FromUserID
-	}
-	if m.Type != peal.InboundSystem {
-		c.LastInboundAt = m.At
 	}
 	return m, true, meet(t, c, now)
 }

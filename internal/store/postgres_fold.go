@@ -37,7 +37,8 @@ func (f *folding) rowID() rowID { return rowID{f.row.tenantID, f.row.deliveryID}
 // What is sorted by delivery_id || ” is looked up first, and then sorted: by delivery_id alone the database might walk the
 // tenant's whole log because that is in order.
 const (
-	pgFoundColumns   = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at, l.rung IS NOT NULL AS ladder`
+	pgFoundColumns = `l.tenant_id, l.delivery_id, l.status, l.message_key, l.sent_at, l.rung IS NOT NULL AS ladder,
+		CASE WHEN l.round > 0 THEN l.payload END AS again`
 	pgFindByDelivery = `SELECT u.n, ` + pgFoundColumns + ` FROM unnest($1::int[], $2::text[], $3::text[], $4::text[])
 		AS u (n, tenant_id, delivery_id, integration_id) JOIN communications_log l
 		ON l.tenant_id = u.tenant_id AND l.delivery_id = u.delivery_id AND l.integration_id = u.integration_id`
@@ -99,7 +100,7 @@ func foldTogether(t *tx, calls []*foldCall) error {
 }
 
 func scanFound(row scanner, r *foundRow) error {
-	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt}, &r.ladder)
+	return row.Scan(&r.tenantID, &r.deliveryID, &r.status, opt[string]{&r.key}, at{&r.sentAt}, &r.ladder, insteadOf{&r.instead})
 }
 
 // findAll looks for every piece's row, as find does.
@@ -216,8 +217,8 @@ func queueApply(b *pgx.Batch, round []*folding, rows map[rowID]foundRow, now tim
 	for _, f := range round {
 		id := rowID{f.row.tenantID, f.row.deliveryID}
 		row, there := rows[id]
-		if !there {
-			continue // it left meanwhile, with its partition
+		if !there || row.moot(f.Evidence) {
+			continue // it left meanwhile, with its partition; or it has nothing to do with what goes in its place
 		}
 		m := move{rowID: id, Evidence: f.Evidence, occurred: f.At}
 		if m.occurred.IsZero() {

@@ -176,8 +176,13 @@ func refoldOne(t *tx, f *peal.Folded, h *peal.Retold, now time.Time) (changed bo
 		}
 		changed = true
 	}
-	if e.Status == "" {
+	if e.Status == "" || row.moot(e) {
 		return changed, nil
+	}
+	if e.WindowClosed && e.Status == peal.Failed {
+		if d, said, err := refused(t, e); err != nil || said.FellBack != "" && e.MessageID != d.MessageID {
+			return changed, err // its fallback went in its place
+		}
 	}
 	event := receiptEvent(row.deliveryID, e, now)
 	rows, err := t.query(sqlTold, row.deliveryID, markOf(&event))

@@ -13,6 +13,15 @@ import (
 const ofTemplate = ` FROM communications_log INDEXED BY log_put_back WHERE put_back = 1 AND integration_id = ? AND status = 'queued'
 	AND substr(error_code, 1, 9) = 'template_'`
 
+// readable are those of ofTemplate whose payload PostgreSQL can look into: it takes no NUL, which no template needs. The
+// others go on by their time.
+func (s *Store) readable() string {
+	if !s.d.bulk {
+		return ofTemplate
+	}
+	return ofTemplate + ` AND strpos(payload, '\u0000') = 0`
+}
+
 // templateOf are the columns with the name and the language of the template that a delivery is of, or falls back to.
 func (s *Store) templateOf() string {
 	field := func(name string) string {
@@ -35,7 +44,7 @@ func (s *Store) TemplateWaits(ctx context.Context, integrationID string) (map[pe
 		n int64
 	}
 	groups, err := list(ctx, s.reads, func(row scanner, g *group) error { return row.Scan(&g.Name, &g.Language, &g.n) },
-		`SELECT name, language, COUNT(*) FROM (SELECT `+s.templateOf()+ofTemplate+`) AS waiting GROUP BY name, language`, integrationID)
+		`SELECT name, language, COUNT(*) FROM (SELECT `+s.templateOf()+s.readable()+`) AS waiting GROUP BY name, language`, integrationID)
 	if err != nil {
 		return nil, fmt.Errorf("count what waits for templates: %w", err)
 	}
@@ -61,7 +70,7 @@ func (s *Store) WakeTemplates(ctx context.Context, in *peal.Integration, held fu
 	}
 	for after := ""; ; {
 		page, err := listWithin(ctx, countTime, s.reads, func(row scanner, w *waiter) error { return row.Scan(&w.id, &w.Name, &w.Language) },
-			`SELECT delivery_id, `+s.templateOf()+ofTemplate+` AND delivery_id > ? ORDER BY delivery_id LIMIT ?`, in.ID, after, wakePage)
+			`SELECT delivery_id, `+s.templateOf()+s.readable()+` AND delivery_id > ? ORDER BY delivery_id LIMIT ?`, in.ID, after, wakePage)
 		if err != nil {
 			return fmt.Errorf("read what waits for templates: %w", err)
 		}

@@ -145,6 +145,10 @@ func TestConsents(t *testing.T) {
 	if err != nil || known.Phone != to || len(known.Consents) != 2 {
 		t.Errorf("%+v, %v", known, err)
 	}
+	soon := time.Now().Add(30 * time.Second) // by a clock that is fast; what they write next is later all the same
+	if said, err := w.peal.PutConsents(t.Context(), to, api.ConsentRequest{State: "in", At: &soon}); err != nil || said.Consents[0].At.After(time.Now()) {
+		t.Errorf("%+v, %v", said, err)
+	}
 	long := time.Now().Add(time.Hour)
 	for path, err := range map[string]error{
 		"opt_outs[1].contact": second(w.peal.ImportOptOuts(t.Context(), api.OptOut{Contact: to}, api.OptOut{Contact: "+1"})),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"peal/api"
 	"peal/internal/peal"
@@ -75,10 +74,7 @@ func (p *Planner) categories(in *peal.Integration, req *api.NotificationRequest)
 		if req.Category != "" || t == nil || p.Templates == nil {
 			return req.Category
 		}
-		if c := strings.ToLower(p.Templates.Category(in.ID, t.Name, t.Language)); slices.Contains(peal.Categories(), c) {
-			return c
-		}
-		return ""
+		return peal.CategoryNamed(p.Templates.Category(in.ID, t.Name, t.Language))
 	}
 	return of(req.Content.Template), of(req.Content.FallbackTemplate)
 }

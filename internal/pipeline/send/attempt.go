@@ -46,10 +46,14 @@ func (s *shift) attempt(d *peal.Delivery, look *looked, w waits) (a peal.Attempt
 		return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 	}
 	if s.push || s.people {
+		before := look.at
 		if err := s.lookAgain(d, look); err != nil {
 			a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 			a.Due = a.At.Add(mendWait)
 			return a
+		}
+		if look.at != before && !s.mayCall(d) { // records that are slow are so for the lease, too
+			return s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
 		}
 	}
 	if a, ended := s.bound(d, &said, &m, look, at); ended {

@@ -74,22 +74,28 @@ func (p *person) closed(now time.Time) bool {
 // address makes the message the one that may be sent to its recipient now: its content, or its fallback outside of the
 // window. Where none may be, it tells what becomes of the delivery.
 func (s *shift) address(d *peal.Delivery, said *pipeline.Said, m *provider.Message, look *looked, at time.Time) (a peal.Attempt, ended bool) {
-	category := said.Category
-	if s.in.Window && said.Template == nil && (said.FellBack != "" || look.person.closed(s.cfg.Now())) {
-		template, ok := said.Fallback()
-		if !ok {
-			a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
-			a.Next, a.Due = peal.Failed, time.Time{}
-			a.Outcome = peal.Outcome{
-				Class: peal.ClassPermanent, Code: codeWindow,
-				Reason: "the recipient has not written in the last 24 hours: only a template reaches them now; give fallback_template to have one sent then",
-			}
-			return a, true
+	category, template, shut := said.Category, said.Template, false
+	if s.in.Window && template == nil && (said.FellBack != "" || look.person.closed(s.cfg.Now())) {
+		if fallback, ok := said.Fallback(); ok {
+			m.Content, template, category = fallback, fallback.Template, said.FallbackCategory
+		} else {
+			shut = true
 		}
-		m.Content, category = template, said.FallbackCategory
+	}
+	if category == "" && template != nil && s.cfg.Templates != nil { // the catalogue may know it since it was accepted
+		category = peal.CategoryNamed(s.cfg.Templates.Category(s.id, template.Name, template.Language))
 	}
 	if code, why := s.in.Unwanted(look.person.said, category); code != "" {
 		return skipped(s.decide(d, peal.Outcome{Class: peal.ClassNone, Code: code, Reason: why}, at)), true
+	}
+	if shut {
+		a = s.decide(d, peal.Outcome{Class: peal.ClassNone}, at)
+		a.Next, a.Due = peal.Failed, time.Time{}
+		a.Outcome = peal.Outcome{
+			Class: peal.ClassPermanent, Code: codeWindow,
+			Reason: "the recipient has not written in the last 24 hours: only a template reaches them now; give fallback_template to have one sent then",
+		}
+		return a, true
 	}
 	return a, false
 }

@@ -104,7 +104,9 @@ func (s *shift) settle(batch []done) {
 	var later []pipeline.Job
 	for i := range batch {
 		if a := &batch[i].attempt; a.Next == peal.Queued {
-			later = append(later, s.later(a.DeliveryID, a.Priority, a.Due))
+			job := s.later(a.DeliveryID, a.Priority, a.Due)
+			job.Anew = true // another may stand: of a rung's turn, or of the end of a pause, before which it went
+			later = append(later, job)
 		}
 	}
 	if len(later) > 0 {

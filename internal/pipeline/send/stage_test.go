@@ -2,6 +2,7 @@ package send_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,30 @@ func TestEveryJobIsSentOnce(t *testing.T) {
 	more := b.send(20)
 	b.reaches(peal.Sent, more...)
 	b.called(1, rows...)
+}
+
+// TestARetryBeforeItsTurn: the schedule of a rung's turn, which came before its time, does not stand in the way of its retry.
+func TestARetryBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, unlimited())
+	b.carrier.answer = func(m *provider.Message, nth int) peal.Outcome {
+		if nth == 1 {
+			return peal.Outcome{Class: peal.ClassTemporary, Code: "http_500"}
+		}
+		return accepted(m, nth)
+	}
+	rows := b.accept(3, func(d *peal.Delivery) {
+		d.Rung = &peal.Rung{Number: 1, Unless: peal.Delivered, At: d.CreatedAt.Add(time.Hour)}
+	})
+	planned := slices.Clone(rows)
+	for i := range planned {
+		planned[i].DueAt = planned[i].Rung.At
+	}
+	b.publish(planned...)
+	b.publish(rows...)
+	b.run()
+	b.reaches(peal.Sent, rows...)
+	b.called(2, rows...)
 }
 
 func TestOutcomes(t *testing.T) {

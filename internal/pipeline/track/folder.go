@@ -55,7 +55,7 @@ type Folder struct {
 	// Parked is called when an integration's receipts name messages that no row knows yet.
 	Parked func(integrationID string)
 
-	listens  sync.Map // ids of integrations of which it is noted that their webhooks come
+	listens  sync.Map // when it was noted of integrations that their webhooks come, by id
 	sessions sessions
 }
 

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -40,7 +41,7 @@ func (f *Folder) fallBack(o *opened) error {
 			return err
 		}
 		f.Jobs.Publish(fell.Jobs)
-		o.evidence, o.again = slices.Concat(rest, fell.Rest), fell.Wait
+		o.evidence, o.again = slices.Concat(rest, fell.Rest), o.again || fell.Wait // it may have been tried before
 		return nil
 	})
 }
@@ -54,6 +55,7 @@ func (f *Folder) said(in *peal.Integration, fact *provider.Fact, received time.T
 	if m := fact.Inbound; m != nil {
 		m.TenantID, m.IntegrationID, m.ID, m.ReceivedAt = in.TenantID, in.ID, peal.NewID(), received
 		m.At = until(m.At, received)
+		m.Content = bytes.ToValidUTF8(m.Content, []byte("\uFFFD")) // tenants' systems are handed it as JSON
 		h.Inbound, h.Consent = m, meant(in, m)
 	}
 	if c := fact.Consent; c != nil {
@@ -96,13 +98,17 @@ func (f *Folder) hear(heard []peal.Heard) error {
 	})
 }
 
-// listen notes once that webhooks of an integration come: from then on it is known who did not write.
+// listenAgain is when it is noted again that webhooks of an integration come: peal doubt forgets it.
+const listenAgain = time.Hour
+
+// listen notes now and then that webhooks of an integration come: from the first time on it is known who did not write.
 func (f *Folder) listen(o *opened) {
 	id := o.callback.IntegrationID
 	if f.People == nil || o.err != nil {
 		return
 	}
-	if _, known := f.listens.Load(id); known {
+	now := f.Now()
+	if at, _ := f.listens.Load(id); at != nil && now.Before(at.(time.Time).Add(listenAgain)) { //nolint:forcetypeassert // it is ours
 		return
 	}
 	if in := f.Integrations.ByID(id); in == nil || !in.Window {
@@ -114,5 +120,5 @@ func (f *Folder) listen(o *opened) {
 		f.Log.Warn("not noted that webhooks come; the next one will be", "integration_id", id, "error", err)
 		return
 	}
-	f.listens.Store(id, true)
+	f.listens.Store(id, now)
 }

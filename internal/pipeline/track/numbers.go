@@ -98,7 +98,7 @@ func (w *NumberWatch) watch(ctx context.Context, in *peal.Integration) error {
 		}
 		delete(w.failed, in.ID)
 	}
-	if n.Limit > 0 && now.Sub(n.UsedAt) >= reachEvery {
+	if n.Limit > 0 && now.Sub(n.UsedAt) >= reachEvery && !w.failedWithin(in, now, reachEvery) {
 		used, err := w.Records.Reached(ctx, in.TenantID, in.ID, now.Add(-reachTime))
 		if err != nil {
 			return err
@@ -113,11 +113,17 @@ func (w *NumberWatch) watch(ctx context.Context, in *peal.Integration) error {
 
 // due tells whether the provider is to be asked: never before, not for long, or soon after news that say only a part.
 func (w *NumberWatch) due(in *peal.Integration, n *peal.NumberState, now time.Time) bool {
-	if f, ok := w.failed[in.ID]; ok && f.version == in.Version && now.Sub(f.at) < numberEvery {
+	if w.failedWithin(in, now, numberEvery) {
 		return false
 	}
 	since := now.Sub(n.AskedAt)
 	return since >= numberEvery || (n.At.After(n.AskedAt) && since >= numberSoon)
+}
+
+// failedWithin tells whether the last try did not succeed, not longer ago than that.
+func (w *NumberWatch) failedWithin(in *peal.Integration, now time.Time, long time.Duration) bool {
+	f, ok := w.failed[in.ID]
+	return ok && f.version == in.Version && now.Sub(f.at) < long
 }
 
 // ask asks the provider. One that does not tell is not asked again for as long as one that did.

@@ -3,8 +3,10 @@ package track
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"peal/internal/peal"
+	"peal/internal/provider"
 )
 
 // TestMeant: a message that is nothing but such a word stands for a wish, in whatever case, accents and marks; one that only
@@ -49,5 +51,16 @@ func TestMeant(t *testing.T) {
 		if got := meant(known, m); got != nil {
 			t.Errorf("%+v: %+v", m, got)
 		}
+	}
+}
+
+// TestContentOfForeignBytes: what is no text in a message is none in what is told of it.
+func TestContentOfForeignBytes(t *testing.T) {
+	t.Parallel()
+	f := &Folder{Now: time.Now}
+	m := peal.Inbound{From: "+14155550100", Type: "text", Text: "x", Content: []byte("{\"body\":\"a\xffb\"}")}
+	h, ok := f.said(&peal.Integration{ID: "i"}, &provider.Fact{Inbound: &m}, time.Now())
+	if !ok || string(h.Inbound.Content) != "{\"body\":\"a\uFFFDb\"}" {
+		t.Errorf("%q", h.Inbound.Content)
 	}
 }

@@ -37,6 +37,7 @@ func contactCases() []testCase {
 		{"who moves takes along what is known of them", contactMoves},
 		{"the latest word counts", consentLatest},
 		{"a word said with a message counts once", consentOfMessage},
+		{"who is written to by a longer number is who writes by a shorter", otherSpelling},
 		{"opt-outs are paged", optOutPages},
 		{"no tenant hears another's people", contactIsolation},
 		{"since when webhooks come", listening},
@@ -250,6 +251,17 @@ func contactMoves(b *bundle) {
 	if len(known) != 1 || known[0].Name != "Ann" || known[0].Other != next {
 		b.Errorf("known %+v", known)
 	}
+
+	// Another id under the same number; the message that says so still comes from the one before.
+	const third = "US.3"
+	said := b.wrote(in, "2", func(m *peal.Inbound) { m.From, m.FromUserID, m.Type = next, nextID, peal.InboundSystem })
+	_, err = b.Hear(b.Context(), []peal.Heard{
+		{Move: &peal.Move{TenantID: "a", IntegrationID: in.ID, From: next, FromUserID: nextID, To: next, ToUserID: third, At: b.clock.now()}},
+		{Inbound: &said},
+	})
+	b.ok(err)
+	b.same("wrote, by the new id", b.lastOf(in, next, nextID, third), []int{1, -1, 1})
+	b.same("wants, by the new id", b.wants("a", peal.CategoryMarketing, next, nextID, third), []peal.ConsentState{"out", "", "out"})
 }
 
 func consentLatest(b *bundle) {
@@ -278,6 +290,26 @@ func consentLatest(b *bundle) {
 	say(1, peal.CategoryMarketing, peal.OptedIn, at.Add(4*time.Second))
 	b.same("marketing again", b.wants("a", peal.CategoryMarketing, ann), []peal.ConsentState{"in"})
 	b.same("nothing else", b.wants("a", peal.CategoryUtility, ann), []peal.ConsentState{"out"})
+}
+
+func otherSpelling(b *bundle) {
+	in := b.integration("a")
+	const long, short, id = "+5531987654321", "+553187654321", "BR.13491208655302741918"
+	m := b.wrote(in, "1", func(m *peal.Inbound) { m.From, m.FromUserID = short, id })
+	c := out(short, peal.CategoryAll, m.At)
+	_, err := b.Hear(b.Context(), []peal.Heard{{Inbound: &m, Consent: &c}})
+	b.ok(err)
+	b.same("by one, the other, and the user id", b.wants("a", "", long, short, id), []peal.ConsentState{"out", "out", "out"})
+	last, err := b.LastInbound(b.Context(), "a", in.ID, []string{long, short, ann})
+	b.ok(err)
+	if len(last) != 2 || !last[long].Equal(m.At) || !last[short].Equal(m.At) {
+		b.Errorf("they wrote %v", last)
+	}
+	again := out(long, peal.CategoryAll, m.At.Add(time.Second)) // as a tenant states it, who knows the longer one
+	again.State = peal.OptedIn
+	_, err = b.PutConsents(b.Context(), []peal.Consent{again})
+	b.ok(err)
+	b.same("the latest word counts", b.wants("a", "", long, short, id), []peal.ConsentState{"in", "in", "in"})
 }
 
 func consentOfMessage(b *bundle) {
@@ -413,6 +445,17 @@ func fellBack(b *bundle) {
 	if row.Status != peal.Queued || row.MessageID != "" || row.ErrorCode != "131047" || !row.SentAt.IsZero() || events[len(events)-1].Type != peal.EventFellBack {
 		b.Errorf("row %+v, events %+v", row, events)
 	}
+	of := func(status peal.Status, messageID string) peal.Evidence {
+		return peal.Evidence{TenantID: "a", IntegrationID: in.ID, DeliveryID: d.ID, MessageID: messageID, Status: status, At: b.clock.now()}
+	}
+	stands := func(what string, want peal.Status) {
+		b.Helper()
+		if got := b.delivery("a", d.ID); got.Status != want || got.Flag != "" {
+			b.Errorf("%s: it is %s %s, want %s", what, got.Status, got.Flag, want)
+		}
+	}
+	b.fold(of(peal.Sent, "w1"), of(peal.Failed, "w1"))
+	stands("told late of the one that was refused", peal.Queued)
 	claimed := b.claim(in, d.ID)
 	var said pipeline.Said
 	b.ok(json.Unmarshal(claimed[0].Payload, &said))
@@ -423,6 +466,12 @@ func fellBack(b *bundle) {
 	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
 	sent(&d, 2, "w2")
 	b.fallsBack(0, 0, false, shut(in, d.ID, "w1"))
+	again, err := b.Refold(b.Context(), []peal.Retold{{Evidence: shut(in, d.ID, "w1")}, {Evidence: of(peal.Failed, "w1")}, {Evidence: shut(in, d.ID, "w0")}})
+	b.ok(err)
+	b.same("replayed", again.Changed, int64(0))
+	stands("replayed", peal.Sent)
+	b.fold(of(peal.Delivered, "w2"))
+	stands("it arrives", peal.Delivered)
 	b.fallsBack(0, 1, false, shut(in, d.ID, "w2")) // that is of the template: it fails
 	b.ok(b.SetPayload(b.Context(), "b", d.ID, json.RawMessage(`{}`)))
 	row, _, err = b.Delivery(b.Context(), "a", d.ID)
