@@ -234,9 +234,9 @@ const sqlForgetLeases = `DELETE FROM leases WHERE substr(name, 1, 9) = 'endpoint
 	AND NOT EXISTS (SELECT 1 FROM endpoints e WHERE e.endpoint_id = substr(leases.name, 10))
 	AND (node_id = '' OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node_id = leases.node_id))`
 
-// RetainEndpoints lets go of attempts, and of messages that ran out of tries, from before the time, and of all that belongs
-// to endpoints that are no more.
-func (s *Store) RetainEndpoints(ctx context.Context, before time.Time) error {
+// RetainEndpoints lets go of attempts, and of messages that ran out of tries, from before a time; of attempts that went well
+// from before another, for there may be very many; and of all that belongs to endpoints that are no more.
+func (s *Store) RetainEndpoints(ctx context.Context, before, wellBefore time.Time) error {
 	for _, table := range []string{"endpoint_attempts", "endpoint_messages"} {
 		err := s.eachOf(ctx, table, "endpoint_id", func(id string) error {
 			var n int
@@ -245,6 +245,11 @@ func (s *Store) RetainEndpoints(ctx context.Context, before time.Time) error {
 			}
 			if n == 0 {
 				return s.cutEndpoint(ctx, id, time.Time{})
+			}
+			_, err := s.inSteps(ctx, `DELETE FROM endpoint_attempts WHERE endpoint_id = ?1 AND attempt_id IN (SELECT attempt_id FROM endpoint_attempts
+				WHERE endpoint_id = ?1 AND attempt_id < ?2 AND ok = 1 ORDER BY attempt_id LIMIT ?3)`, retainStep, []any{id, idAt(wellBefore)})
+			if err != nil {
+				return err
 			}
 			return s.cutEndpoint(ctx, id, before)
 		})

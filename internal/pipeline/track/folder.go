@@ -329,6 +329,31 @@ func (f *Folder) finish(ctx context.Context, o *opened) {
 	}
 }
 
+// noted records what a webhook tells beside receipts; false when it has to come again, since the records are away. What
+// cannot be recorded though they answer makes it an unreadable one.
+func (f *Folder) noted(ctx context.Context, o *opened, what string, record func() error) bool {
+	for try := 1; ; try++ {
+		var failed error
+		if err := f.guard(what, func() error { failed = record(); return nil }); err != nil {
+			failed, try = err, maxTries // its code fails on it, and would again
+		}
+		if failed == nil {
+			return true
+		}
+		if ctx.Err() != nil || f.Records.Ping(ctx) != nil {
+			f.Log.Warn(what+" not recorded; the webhook comes again", "integration_id", o.callback.IntegrationID, "error", failed)
+			return false
+		}
+		if try >= maxTries {
+			if o.err == nil {
+				o.err = fmt.Errorf("%s could not be recorded: %w", what, failed)
+			}
+			return true
+		}
+		sleep(ctx, afterError)
+	}
+}
+
 // gone tells whether the records say so, too. An integration that was made a moment ago on another node, or whose
 // credentials cannot be opened here, is not gone, and its webhooks are for somebody else, or for later.
 func (f *Folder) gone(ctx context.Context, id string) bool {

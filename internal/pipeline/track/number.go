@@ -27,13 +27,7 @@ func (f *Folder) numbered(ctx context.Context, o *opened) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), foldTime)
 	defer cancel()
 	for _, n := range o.numbers {
-		var failed error
-		err := f.guard("numbers", func() error { failed = f.number(ctx, n, o.callback.ReceivedAt); return nil })
-		if err != nil && o.err == nil {
-			o.err = err
-		}
-		if failed != nil {
-			f.Log.Warn("news of a number not recorded; they come again", "integration_id", n.in.ID, "error", failed)
+		if !f.noted(ctx, o, "news of a number", func() error { return f.number(ctx, n, o.callback.ReceivedAt) }) {
 			return false
 		}
 	}

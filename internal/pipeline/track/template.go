@@ -26,13 +26,7 @@ func (f *Folder) heard(ctx context.Context, o *opened) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), foldTime)
 	defer cancel()
 	for _, n := range o.news {
-		var failed error
-		err := f.guard("templates", func() error { failed = f.Templates.Heard(ctx, n.in, n.state); return nil })
-		if err != nil && o.err == nil {
-			o.err = err
-		}
-		if failed != nil {
-			f.Log.Warn("news of a template not recorded; they come again", "integration_id", n.in.ID, "error", failed)
+		if !f.noted(ctx, o, "news of a template", func() error { return f.Templates.Heard(ctx, n.in, n.state) }) {
 			return false
 		}
 	}

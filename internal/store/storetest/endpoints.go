@@ -28,7 +28,7 @@ type Endpoints interface {
 	ReplayOne(ctx context.Context, tenantID, id string, m peal.EndpointMessage) error
 	ReplayFailed(ctx context.Context, tenantID, id string, since time.Time, types []string, limit int) (int64, error)
 	ReplaySince(ctx context.Context, tenantID, id string, r peal.EndpointReplay) error
-	RetainEndpoints(ctx context.Context, before time.Time) error
+	RetainEndpoints(ctx context.Context, before, wellBefore time.Time) error
 	Notice(ctx context.Context, tenantID, id string) (peal.Notice, error)
 }
 
@@ -281,11 +281,13 @@ func endpointRetention(b *bundle) {
 	failed, waiting := b.message("1", "s"), b.message("2", "t")
 	failed.Failed = true
 	b.progress(&peal.EndpointProgress{EndpointID: e.ID, Generation: r.Generation, Cursor: "c", Put: []peal.EndpointMessage{failed, waiting}}, true)
-	put := func(id string) {
+	attempt := func(id string, ok bool) {
 		b.Helper()
-		b.ok(b.PutAttempt(b.Context(), id, peal.EndpointAttempt{ID: peal.NewID(), At: b.clock.now(), OK: true, Status: 200}))
+		b.ok(b.PutAttempt(b.Context(), id, peal.EndpointAttempt{ID: peal.NewID(), At: b.clock.now(), OK: ok, Status: 200}))
 	}
+	put := func(id string) { b.Helper(); attempt(id, true) }
 	put(e.ID)
+	attempt(e.ID, false)
 	nobodys := peal.NewID()
 	put(nobodys)
 	count := func(id string) int {
@@ -294,7 +296,9 @@ func endpointRetention(b *bundle) {
 		b.ok(err)
 		return len(all)
 	}
-	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(-time.Hour)))
+	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(-time.Hour), b.clock.now().Add(-time.Hour)))
+	b.same("all young", count(e.ID), 2)
+	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(-time.Hour), b.clock.now().Add(time.Hour))) // what went well leaves first
 	if got := b.readEndpoint(&e); got.Failed != 1 || got.Waiting != 1 || count(e.ID) != 1 || count(nobodys) != 0 {
 		b.Errorf("%+v", got)
 	}
@@ -303,7 +307,7 @@ func endpointRetention(b *bundle) {
 	b.take("node", "endpoint:"+e.ID, "endpoint:held", "endpoint:released", "task:other")
 	b.take("dead", "endpoint:lost")
 	b.ok(b.Release(b.Context(), "node", []string{"endpoint:" + e.ID, "endpoint:released", "task:other"}))
-	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(time.Hour)))
+	b.ok(b.RetainEndpoints(b.Context(), b.clock.now().Add(time.Hour), b.clock.now().Add(time.Hour)))
 	leases, err := b.Leases(b.Context())
 	b.ok(err)
 	var left []string
