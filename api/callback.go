@@ -39,7 +39,7 @@ type ReplayRequest struct {
 	Integration string     `json:"integration" minLength:"1" maxLength:"64" doc:"Id or name"`
 	Since       *time.Time `json:"since,omitempty" doc:"Kept then or later"`
 	Until       *time.Time `json:"until,omitempty" doc:"Kept before then"`
-	IDs         []string   `json:"ids,omitempty" maxItems:"1000" doc:"These alone"`
+	IDs         []string   `json:"ids,omitempty" maxItems:"1000" pattern:"^([0-9]+(\\.[0-9]+)?|[uU][0-9]+)$" patternDescription:"an id as the list has it, such as 4711, 4712.1 or u3" doc:"These alone"`
 	State       string     `json:"state,omitempty" enum:"unreadable" doc:"Only those that could not be understood"`
 	DryRun      bool       `json:"dry_run,omitempty" doc:"Only understand them, and change nothing"`
 }

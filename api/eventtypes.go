@@ -34,34 +34,35 @@ func EventTypes() []EventType { //nolint:funlen // it is a table
 	}
 	endpoint := EndpointEvent{EndpointID: "01982703-7d1e-7f3a-9b4c-5d6e7f8a9b0c", URL: "https://shop.example/hooks/peal"}
 	disabled := endpoint
-	disabled.Reason, disabled.FailingSince = "it answered 500 for 5 days", &at
+	disabled.Reason, disabled.FailingSince = "nothing but failures since 2026-07-20T09:30:05Z; the last: 500 Internal Server Error", &at
 	return []EventType{
 		{"delivery.queued", "It was accepted, or queued again: re-driven, or sent again after it was uncertain.", delivery("queued", func(d *DeliveryEvent) { d.Attempt = 0 })},
 		{"delivery.sent", "The provider took it. Not more.", delivery("sent", took)},
 		{"delivery.delivered", "A receipt says that it arrived.", delivery("delivered", took)},
 		{"delivery.read", "A receipt says that it was read. `delivery.delivered` may come before it, and need not.", delivery("read", took)},
 		{"delivery.failed", "It will not be sent, or the provider says later that it did not arrive. A receipt may prove otherwise: then `delivery.delivered` follows.", delivery("failed", func(d *DeliveryEvent) {
-			because(5, "http_503", "the provider answered 503")(d)
+			because(5, "http_503", "Service Unavailable")(d)
 			d.DeadLetter = true
 		})},
-		{"delivery.skipped", "There was nobody to send it to, or they do not want it; `code` says why.", delivery("skipped", because(0, "suppressed", "the recipient has opted out"))},
+		{"delivery.skipped", "There was nobody to send it to, or they do not want it; `code` says why.", delivery("skipped", because(0, "opted_out", "the recipient has opted out of marketing messages over this channel"))},
 		{"delivery.canceled", "By request, or with its integration.", delivery("canceled", because(0, "", ""))},
 		{"delivery.expired", "Its time was over before it was sent.", delivery("expired", because(0, "expired", "it was not sent before its time was over"))},
-		{"delivery.uncertain", "A call ended without an answer: it may have gone out. Another event follows once that is known.", delivery("uncertain", because(1, "timeout", "no answer within 15s"))},
+		{"delivery.uncertain", "A call ended without an answer: it may have gone out. Another event follows once that is known.", delivery("uncertain", because(1, "timeout", "no answer came in time"))},
 		{"message.received", "Somebody wrote to one of your numbers.", &MessageReceivedEvent{
 			ID: "01982743-1a2b-7c3d-8e4f-5a6b7c8d9e0f", IntegrationID: "01982701-4b2a-7c5d-8e6f-0a1b2c3d4e5f", MessageID: "wamid.HBgMOTE5ODEyMzQ1Njc4FQ",
 			From: "+919812345678", Name: "Raju", Type: "text", Text: "Where is my parcel?", ReplyTo: "wamid.HBgMOTE5ODEyMzQ1Njc4",
 			DeliveryID: "01982742-8f10-7a3e-95ab-3f0c2d4e5a6b", At: at, ReceivedAt: at.Add(time.Second),
 		}},
-		{"contact.opted_out", "A contact does not want to be written to any more.", contact("keyword", "STOP")},
+		{"contact.opted_out", "A contact does not want to be written to any more.", contact("keyword", "Stop promotions")},
 		{"contact.opted_in", "A contact may be written to again.", contact("api", "")},
 		{"template.updated", "The provider's word on a template has changed.", &TemplateEvent{
 			IntegrationID: "01982701-4b2a-7c5d-8e6f-0a1b2c3d4e5f", Name: "order_shipped", Language: "en", Category: "utility",
 			Status: "paused", PreviousStatus: "approved", Quality: "red", Reason: "many people blocked it",
 		}},
-		{"integration.paused", "It sends nothing until it is mended, resumed, or its pause is over. Told again when the reason changes.", integration("credentials", "401: Invalid OAuth access token")},
+		{"integration.paused", "It sends nothing until it is mended, resumed, or its pause is over. Told again when the reason changes.", integration("credentials", "(#190) Access token has expired")},
 		{"integration.resumed", "Its pause was lifted.", integration("credentials", "")},
-		{"integration.suspect", "Its calls succeed, and no receipts come: look at its webhook.", integration("no_receipts", "100 messages were sent since 09:30, and no receipt has come")},
+		{"integration.suspect", "Its calls succeed, and no receipts come: look at its webhook.", integration("no_receipts", "100 messages were sent since 2026-07-20T09:30:05Z, and no receipt has come: no webhook has come: "+
+			"see that the provider has the integration's webhook_url, and that it can reach it")},
 		{"integration.session", "Its WhatsApp session has come to another state.", &SessionEvent{
 			IntegrationID: "01982701-4b2a-7c5d-8e6f-0a1b2c3d4e5f", Name: "whatsapp", Kind: "wasender", Status: "need_scan", PreviousStatus: "connected",
 		}},

@@ -4,7 +4,7 @@ import "time"
 
 // IntegrationRequest creates an integration: a tenant's account at a provider.
 type IntegrationRequest struct {
-	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" doc:"Yours to choose, unique in the tenant"`
+	Name        string            `json:"name" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" patternDescription:"lower case letters, digits, dots, hyphens and underscores, such as main-2" doc:"Yours to choose, unique in the tenant"`
 	Kind        string            `json:"kind" enum:"wasender,whatsapp_cloud,fcm,apns,webpush"`
 	Credentials map[string]string `json:"credentials,omitempty" doc:"wasender: api_key and webhook_secret; and personal_access_token with session_id, to look for lost messages in the account's log. whatsapp_cloud: access_token, app_secret, and verify_token, which is made if it is absent. fcm: service_account. apns: key, key_id, team_id. webpush: subject, and private_key, which is made if it is absent. Sealed at rest, never returned"`
 	Settings    Settings          `json:"settings,omitempty"`
@@ -12,7 +12,7 @@ type IntegrationRequest struct {
 
 // IntegrationPatch changes an integration; what is absent stays. Any change lifts a pause.
 type IntegrationPatch struct {
-	Name        *string           `json:"name,omitempty" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$"`
+	Name        *string           `json:"name,omitempty" minLength:"1" maxLength:"64" pattern:"^[a-z0-9][a-z0-9._-]*$" patternDescription:"lower case letters, digits, dots, hyphens and underscores, such as main-2"`
 	Credentials map[string]string `json:"credentials,omitempty" doc:"Only the ones to rotate"`
 	Settings    *Settings         `json:"settings,omitempty" doc:"Replaces the settings that it names"`
 }

@@ -18,7 +18,7 @@ const TenantHeader = "Peal-Tenant"
 
 // TenantRequest creates a tenant.
 type TenantRequest struct {
-	ID   string `json:"id,omitempty" maxLength:"64" pattern:"^[a-z0-9][a-z0-9-]*$" doc:"Yours to choose; made up when absent"`
+	ID   string `json:"id,omitempty" maxLength:"64" pattern:"^[a-z0-9][a-z0-9-]*$" patternDescription:"lower case letters, digits and hyphens, such as acme-2" doc:"Yours to choose; made up when absent"`
 	Name string `json:"name" minLength:"1" maxLength:"128"`
 }
 

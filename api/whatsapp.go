@@ -23,7 +23,7 @@ type TemplateParameter struct {
 // Currency is an amount of money.
 type Currency struct {
 	Fallback   string `json:"fallback" minLength:"1" maxLength:"64" doc:"What is read where the amount cannot be localized" example:"$100.99"`
-	Code       string `json:"code" pattern:"^[A-Z]{3}$" doc:"ISO 4217" example:"USD"`
+	Code       string `json:"code" pattern:"^[A-Z]{3}$" patternDescription:"three capital letters, such as USD" doc:"ISO 4217" example:"USD"`
 	Amount1000 int64  `json:"amount_1000" doc:"The amount times 1000" example:"100990"`
 }
 
@@ -84,9 +84,9 @@ type Reaction struct {
 
 // WhatsAppCloud are the settings that only kind whatsapp_cloud has.
 type WhatsAppCloud struct {
-	PhoneNumberID string `json:"phone_number_id,omitempty" pattern:"^[0-9]*$" maxLength:"32" doc:"The sending number's id at Meta; needed unless messages_path is set" example:"106540352242922"`
-	WABAID        string `json:"waba_id,omitempty" pattern:"^[0-9]*$" maxLength:"32" doc:"The WhatsApp Business Account's id" example:"102290129340398"`
-	GraphVersion  string `json:"graph_version,omitempty" pattern:"^(v[0-9]{1,3}\\.[0-9]{1,2})?$" doc:"Default v26.0" example:"v26.0"`
+	PhoneNumberID string `json:"phone_number_id,omitempty" pattern:"^[0-9]*$" patternDescription:"the digits of the id that Meta shows, not the number" maxLength:"32" doc:"The sending number's id at Meta; needed unless messages_path is set" example:"106540352242922"`
+	WABAID        string `json:"waba_id,omitempty" pattern:"^[0-9]*$" patternDescription:"the digits of the id that Meta shows" maxLength:"32" doc:"The WhatsApp Business Account's id" example:"102290129340398"`
+	GraphVersion  string `json:"graph_version,omitempty" pattern:"^(v[0-9]{1,3}\\.[0-9]{1,2})?$" patternDescription:"a version such as v26.0" doc:"Default v26.0" example:"v26.0"`
 	MessagesPath  string `json:"messages_path,omitempty" maxLength:"256" doc:"Where a gateway takes messages, below base_url, in place of Meta's own path; 360dialog: /messages" example:"/messages"`
 	AuthHeader    string `json:"auth_header,omitempty" maxLength:"64" doc:"The header in which a gateway wants the bare access token, in place of Authorization: Bearer; 360dialog: D360-API-KEY" example:"D360-API-KEY"`
 	Window        string `json:"window,omitempty" enum:"enforce,off" doc:"enforce (default): what is no template is not sent to somebody who is known not to have written in the last 24 hours. off: Meta decides"`

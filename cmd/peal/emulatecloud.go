@@ -29,8 +29,8 @@ func (EmulateWhatsAppCloudCmd) Help() string {
 		"  peal integration create cloud --kind whatsapp_cloud --base-url http://127.0.0.1:7326 --phone-number-id 106540352242922 " +
 		"--credential access_token=env:TOKEN --credential app_secret=env:SECRET\n" +
 		"  curl -X PUT http://127.0.0.1:7326/_emulator/accounts/102290129340398 -d '{\"webhook_url\": \"…\", \"verify_token\": \"…\"}'\n\n" +
-		"Every error of the API is to be had by its number: 999 1 and the code in six digits, such as +9991131056. Faults, inbound messages, " +
-		"templates and the webhooks to play are set over its control routes, /_emulator/."
+		"Every error of the API is to be had by its recipient: 999, 1 (by webhook: 2) and the code in six digits. Over Peal, which sends to " +
+		"numbers of real countries only, take it as a WhatsApp user id: peal send --to DE.9991131056. Faults, inbound messages, templates and the webhooks to play are set over its control routes, /_emulator/."
 }
 
 // Run serves until ctx ends.

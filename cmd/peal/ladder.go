@@ -48,10 +48,10 @@ func strictJSON(s string, v any) error {
 // rungOf reads a rung: a channel, or the name of an integration, and what else there is of it.
 func rungOf(s string) (r api.Rung, err error) {
 	name, rest, more := strings.Cut(s, ",")
-	switch name {
-	case "push", "whatsapp":
+	switch {
+	case name == "push" || name == "whatsapp":
 		r.Channel = name
-	case "":
+	case name == "" || strings.Contains(name, "="):
 		return r, usagef("--ladder: %q; begin with a channel or the name of an integration, such as whatsapp,after=5m", s)
 	default:
 		r.Integration = name

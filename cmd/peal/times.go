@@ -59,7 +59,7 @@ func (w *when) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return usagef("%q is no time; write it like 2026-01-31T15:04:05Z, \"2026-01-31 15:04\" (local), or 90m (from now)", s)
+	return usagef("%q is no time; write it like 2026-01-31T15:04:05Z, \"2026-01-31 15:04\" (local), or 90m (so long ago, or from now)", s)
 }
 
 // ago is the time meant when a duration looks back from now; zero when unset.

@@ -150,7 +150,7 @@ func humaProblem(status int, msg string, errs []error) *problem {
 		if name, ok := strings.CutPrefix(detail.Message, "expected required property "); ok { // told of the object around it
 			path = strings.TrimPrefix(path+"."+strings.TrimSuffix(name, " to be present"), "body.")
 		}
-		fields = append(fields, api.FieldError{Path: path, Code: humaCode(detail.Message), Message: detail.Message})
+		fields = append(fields, api.FieldError{Path: path, Code: humaCode(detail.Message), Message: humaMessage(detail.Message)})
 	}
 	if len(fields) > 0 && status == http.StatusBadRequest {
 		code = api.CodeInvalidRequest
@@ -163,9 +163,21 @@ func humaCode(message string) string {
 	switch {
 	case strings.Contains(message, "required property"):
 		return "required"
-	case strings.Contains(message, "unexpected property"):
+	case strings.Contains(message, "unexpected property"), message == "unknown query parameter":
 		return "unknown"
 	default:
 		return "invalid"
+	}
+}
+
+// humaMessage says how to mend what huma only calls wrong.
+func humaMessage(message string) string {
+	switch {
+	case strings.HasPrefix(message, "invalid date/time"):
+		return "it is no time; write it like 2026-07-20T09:30:00Z"
+	case message == "unexpected property":
+		return "there is no such field; check its name and place"
+	default:
+		return message
 	}
 }

@@ -106,6 +106,8 @@ func (s *Server) templatesOf(ctx context.Context, ref string, f peal.TemplateFil
 	}
 	if c := s.catalogueOf(in); c != nil {
 		out.Body.Catalogue = *c
+	} else {
+		out.Body.Catalogue.Missing = "an integration of kind " + in.Kind + " has no templates"
 	}
 	return out, nil
 }

@@ -104,6 +104,10 @@ func TestBurstOfWebhooks(t *testing.T) {
 	w.kept(t, c, posted+1)
 	w.replayed(t, api.ReplayRequest{Integration: "cloud", Since: new(start.Add(-time.Minute))}, posted+1)
 	w.replayed(t, api.ReplayRequest{Integration: "cloud", State: api.CallbackUnreadable}, 1)
+	_, err := w.peal.ReplayCallbacks(t.Context(), api.ReplayRequest{Integration: "cloud", IDs: []string{"1.2", "U3", "webhook-1"}})
+	if p := problemOf(err); p == nil || len(p.Errors) != 1 || p.Errors[0].Path != "ids[2]" {
+		t.Errorf("a replay of what is no id: %v", err)
+	}
 	if n := w.metric(t, "peal_callbacks_unreadable_total"); n != 0 {
 		t.Errorf("after the restart %v were set aside again", n)
 	}

@@ -110,7 +110,7 @@ func TestWhichIntegration(t *testing.T) {
 	}
 	w.connect(t, "second")
 	for _, channel := range []string{"", "whatsapp"} {
-		if p := try(channel, ""); p == nil || p.Errors[0].Path != "integration" || p.Errors[0].Code != "ambiguous" {
+		if p := try(channel, ""); p == nil || p.Errors[0].Path != "integration" || p.Errors[0].Code != "ambiguous" || !strings.Contains(p.Errors[0].Message, "second") {
 			t.Errorf("channel %q with two integrations: %+v", channel, p)
 		}
 	}

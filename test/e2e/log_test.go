@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,10 @@ func TestLogSearch(t *testing.T) {
 		if a := w.do(t, "GET", "/v1/deliveries?"+bad, w.key, ""); a.status != 422 || a.problem(t).Code != api.CodeInvalidRequest {
 			t.Errorf("%s: %d %s", bad, a.status, a.body)
 		}
+	}
+	since := w.do(t, "GET", "/v1/deliveries?since=yesterday", w.key, "").problem(t)
+	if got := fmt.Sprint(since.Errors); !strings.Contains(got, "2026-07-20T09:30:00Z") {
+		t.Errorf("it does not say how to write a time: %s", got)
 	}
 	// A plus that was not escaped is a space by the rules of forms; it is understood.
 	var page api.DeliveryPage

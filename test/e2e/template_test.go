@@ -86,6 +86,9 @@ func TestTemplatesAreChecked(t *testing.T) {
 	if err != nil || len(rest.Templates) != 54 || rest.NextCursor != "" {
 		t.Fatalf("%d templates on the second page, %v", len(rest.Templates), err)
 	}
+	if none, err := w.peal.Templates(t.Context(), w.integration.ID, client.TemplateQuery{}); err != nil || none.Catalogue.Missing == "" {
+		t.Errorf("of an integration that has none: %+v, %v", none, err)
+	}
 	some, err := w.peal.Templates(t.Context(), "cloud", client.TemplateQuery{Status: "rejected"})
 	if err != nil || len(some.Templates) != 1 || some.Templates[0].Reason != "ABUSIVE_CONTENT" || some.Templates[0].Sendable {
 		t.Errorf("the rejected ones: %+v, %v", some, err)

@@ -31,7 +31,7 @@ func (c *checker) ladder(req *api.NotificationRequest, n *peal.Notification, now
 		c.bad("recipient.audience", "conflict", "a ladder is for one recipient; leave one of the two out")
 	}
 	if len(req.Ladder) < minRungs || len(req.Ladder) > maxRungs {
-		c.bad("ladder", "out_of_range", "it has %d rungs; give %d to %d", len(req.Ladder), minRungs, maxRungs)
+		c.bad("ladder", "out_of_range", "give %d to %d rungs, not %d", minRungs, maxRungs, len(req.Ladder))
 	}
 	own := len(req.Content.Kinds()) == 0 // each rung is to have one
 	for i := range req.Ladder {

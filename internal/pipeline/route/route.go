@@ -178,7 +178,7 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 		}
 		return in, nil
 	}
-	var found *peal.Integration
+	var fit []*peal.Integration
 	for _, in := range p.Integrations.OfTenant(tenantID) {
 		if req.Channel != "" && in.Channel != req.Channel || req.Recipient.Phone != "" && isPush(in) {
 			continue // a push goes to devices, never to a number
@@ -186,15 +186,15 @@ func (p *Planner) integration(tenantID string, req *api.NotificationRequest) (*p
 		if req.Recipient.WhatsAppUserID != "" && !p.takesUserIDs(in) {
 			continue
 		}
-		if found != nil {
-			return nil, bad("integration", "ambiguous", "the tenant has more than one integration that fits; name one")
-		}
-		found = in
+		fit = append(fit, in)
 	}
-	if found == nil {
+	switch len(fit) {
+	case 0:
 		return nil, bad("integration", "not_found", "the tenant has no integration that fits; make one with POST /v1/integrations")
+	case 1:
+		return fit[0], nil
 	}
-	return found, nil
+	return nil, bad("integration", "ambiguous", "the tenant has more than one integration that fits; name one, such as "+fit[0].Name+" or "+fit[1].Name)
 }
 
 // takesUserIDs tells whether an integration reaches people by their WhatsApp user id, too.
