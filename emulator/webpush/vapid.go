@@ -48,6 +48,9 @@ func (t *tokens) read(authorization string) *credentials {
 	c = readCredentials(authorization)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if first := t.known[authorization]; first != nil { // another call brought it at the same time
+		return first
+	}
 	if t.known == nil || len(t.known) >= maxTokens {
 		t.known = map[string]*credentials{}
 	}
