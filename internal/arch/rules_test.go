@@ -19,7 +19,7 @@ func rows() [][]string {
 		{"client", "internal/pipeline", "internal/provider", "internal/usertoken"},
 		{"internal/pipeline/*", "internal/integration", "internal/catalogue", "internal/outbound", "internal/explain", "internal/lease", "internal/provider/wire"},
 		{"internal/store", "internal/stream", "internal/provider/*", "internal/httpapi"},
-		{"internal/provider/all", "internal/store/storetest", "internal/stream/natstest", "internal/provider/providertest"},
+		{"internal/provider/all", "internal/store/storetest", "internal/store/sqlitetest", "internal/stream/natstest", "internal/provider/providertest"},
 		{"internal/app"},
 		{"cmd/*", "test/*"},
 	}

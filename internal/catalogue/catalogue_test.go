@@ -23,6 +23,7 @@ import (
 	"peal/internal/provider"
 	"peal/internal/provider/all"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/vault"
 )
 
@@ -68,7 +69,7 @@ func setup(t *testing.T) *bundle {
 	}))
 	t.Cleanup(srv.Close)
 	var err error
-	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "peal.db"), Now: b.now}); err != nil {
+	if b.store, err = store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db")), Now: b.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -21,6 +21,7 @@ import (
 	"peal/internal/pipeline/route"
 	"peal/internal/provider"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/vault"
 )
 
@@ -84,7 +85,7 @@ type office struct {
 
 func open(t *testing.T) *office {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "peal.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"peal/internal/peal"
 	"peal/internal/provider/all"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/vault"
 )
 
@@ -42,7 +43,7 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "peal.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(dir, "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

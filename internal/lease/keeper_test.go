@@ -14,6 +14,7 @@ import (
 	"peal/internal/lease"
 	"peal/internal/peal"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,7 +23,7 @@ const ttl = 400 * time.Millisecond
 
 func open(t *testing.T) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "peal.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"peal/internal/outbound"
 	"peal/internal/peal"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/vault"
 )
 
@@ -60,7 +61,7 @@ func setup(t *testing.T, change func(*outbound.Config)) *bundle {
 		t.Fatal(err)
 	}
 	b := &bundle{T: t, vault: v, now: time.Now().UTC().Truncate(time.Second), change: change, answer: status(200)}
-	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "peal.db"), Now: b.clock, Told: b.told}); err != nil {
+	if b.store, err = store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db")), Now: b.clock, Told: b.told}); err != nil {
 		t.Fatal(err)
 	}
 	b.start()

@@ -66,7 +66,7 @@ func (c *recordingConn) QueryContext(ctx context.Context, query string, args []d
 // record opens a store whose statements are noted.
 func (r *recorder) open(t *testing.T, now func() time.Time) *Store {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "peal.db")
+	path := seeded(t, filepath.Join(t.TempDir(), "peal.db"))
 	s, err := Open(t.Context(), Config{Path: path})
 	if err != nil {
 		t.Fatal(err)

@@ -68,8 +68,8 @@ func TestTheRateOfATenant(t *testing.T) {
 		t.Errorf("policy %s, left %s", policy, left)
 	}
 	refused := 0
-	for range 20 { // however slow the machine, not all of them are a second apart
-		a := w.do(t, "POST", post, w.key, body(phone(), "more"), "Idempotency-Key", "k2-"+strconv.Itoa(refused))
+	for i := range 20 { // however slow the machine, not all of them are a second apart
+		a := w.do(t, "POST", post, w.key, body(phone(), "more"), "Idempotency-Key", "k2-"+strconv.Itoa(i))
 		if a.status != 202 {
 			refused++
 			over(t, a, api.CodeRateLimited)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"peal/client"
 	"peal/internal/app"
 	"peal/internal/config"
+	"peal/internal/store/sqlitetest"
 )
 
 const (
@@ -56,6 +58,9 @@ func newConfig(t *testing.T) config.Config {
 	cfg.MasterKey, cfg.OperatorKey = config.Secret(base64.StdEncoding.EncodeToString(key)), operatorKey
 	cfg.AllowPrivateNetworks = []string{"127.0.0.1/32"} // the emulator
 	spread(t, &cfg)
+	if cfg.DatabaseURL == "" {
+		sqlitetest.Seed(t, filepath.Join(cfg.Data, "peal.db"))
+	}
 	return cfg
 }
 

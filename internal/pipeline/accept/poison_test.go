@@ -12,6 +12,7 @@ import (
 	"peal/internal/pipeline"
 	"peal/internal/pipeline/accept"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 )
 
 // planner plans one delivery each, and fails on some.
@@ -48,7 +49,7 @@ func (j *jobs) Publish(list []pipeline.Job) { j.n += len(list) }
 // TestOnePoisonedItemDoesNotSinkTheOthers: an item whose check panics has an error of its own.
 func TestOnePoisonedItemDoesNotSinkTheOthers(t *testing.T) {
 	t.Parallel()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "peal.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"peal/internal/pipeline"
 	"peal/internal/pipeline/ledger"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/stream"
 )
 
@@ -56,7 +57,7 @@ func setup(t *testing.T) *bundle {
 	t.Helper()
 	b := &bundle{T: t, dir: t.TempDir(), metrics: metrics.New(), in: &peal.Integration{TenantID: "a", ID: "in", Channel: peal.ChannelWhatsApp}}
 	var err error
-	b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(b.dir, "peal.db")})
+	b.store, err = store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(b.dir, "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

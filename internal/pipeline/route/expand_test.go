@@ -16,6 +16,7 @@ import (
 	"peal/internal/pipeline"
 	"peal/internal/pipeline/route"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 )
 
 var errStep = errors.New("the records are away")
@@ -101,7 +102,7 @@ type rig struct {
 
 func newRig(t *testing.T, devices int) *rig {
 	t.Helper()
-	s, err := store.Open(context.WithoutCancel(t.Context()), store.Config{Path: filepath.Join(t.TempDir(), "peal.db")})
+	s, err := store.Open(context.WithoutCancel(t.Context()), store.Config{Path: sqlitetest.Seed(t, filepath.Join(t.TempDir(), "peal.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

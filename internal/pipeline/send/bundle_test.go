@@ -21,6 +21,7 @@ import (
 	"peal/internal/pipeline/send"
 	"peal/internal/provider"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/stream"
 	"peal/internal/vault"
 )
@@ -138,7 +139,7 @@ func setup(t *testing.T, settings api.Settings, change ...func(*carrier)) *bundl
 	}
 	dir := t.TempDir()
 	var err error
-	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "peal.db")}); err != nil {
+	if b.store, err = store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(dir, "peal.db"))}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -25,6 +25,7 @@ import (
 	"peal/internal/pipeline/track"
 	"peal/internal/provider"
 	"peal/internal/store"
+	"peal/internal/store/sqlitetest"
 	"peal/internal/stream"
 	"peal/internal/vault"
 )
@@ -142,7 +143,7 @@ func setupWith(t *testing.T, c *carrier) *bundle {
 	t.Helper()
 	b := &bundle{T: t, dir: t.TempDir(), metrics: metrics.New(), carrier: c}
 	var err error
-	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(b.dir, "peal.db")}); err != nil {
+	if b.store, err = store.Open(t.Context(), store.Config{Path: sqlitetest.Seed(t, filepath.Join(b.dir, "peal.db"))}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
