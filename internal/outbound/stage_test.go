@@ -333,9 +333,11 @@ func TestRestart(t *testing.T) {
 		})
 		mu.Lock()
 		close(lost)
-		lost = make(chan struct{})
 		mu.Unlock()
 		b.stop()
+		mu.Lock()
+		lost = make(chan struct{})
+		mu.Unlock()
 		b.start()
 	}
 	mu.Lock()
