@@ -33,6 +33,20 @@ func keepAll(t *testing.T, s *Stream, letters string) {
 	}
 }
 
+// shown waits until so many webhooks are to be read, whichever server reads: in a cluster most of them have what was kept,
+// and the others get it a moment later.
+func shown(t *testing.T, s *Stream, n int, ids ...string) {
+	t.Helper()
+	times := 0
+	eventually(t, fmt.Sprint(n, " webhooks are shown"), func() bool {
+		page, _, err := s.Callbacks(t.Context(), ids, 0, time.Time{}, 2*n)
+		if times++; err != nil || len(page) != n {
+			times = 0
+		}
+		return times == 5
+	})
+}
+
 func openCallbacks(t *testing.T, s *Stream) *pipeline.Feed {
 	t.Helper()
 	f, err := s.OpenCallbacks(t.Context(), 100)
@@ -93,6 +107,7 @@ func TestReadingTheArchive(t *testing.T) {
 	columns(t, func(t *testing.T, open func() *Stream) {
 		s := open()
 		keepAll(t, s, "abcdefg")
+		shown(t, s, 7, "wa0", "wa1")
 		read := func(want string, more bool, from uint64, since time.Time, limit int, ids ...string) []pipeline.Kept {
 			t.Helper()
 			page, and, err := s.Callbacks(t.Context(), ids, from, since, limit)
@@ -146,6 +161,7 @@ func TestKeptTogether(t *testing.T) {
 		if err != nil || a.Count >= n || a.Count < n/groupMost {
 			t.Errorf("%d webhooks took %d messages (%v)", n, a.Count, err)
 		}
+		shown(t, s, n, "in")
 		all, _, err := s.Callbacks(t.Context(), []string{"in"}, 0, time.Time{}, 2*n)
 		if err != nil || len(all) != n {
 			t.Fatalf("%d are read, %v", len(all), err)
