@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -155,7 +156,7 @@ func (c *CallbacksShowCmd) Run(ctx context.Context, t *term, parent *CallbacksCm
 type CallbacksReplayCmd struct {
 	IDs []string `arg:"" optional:"" name:"id" help:"Ids of webhooks; or use the flags."`
 
-	Integration string `name:"integration" required:"" placeholder:"ID" help:"The integration that they are of, by its id or name."`
+	Integration string `name:"integration" placeholder:"ID" help:"Only those of this integration, by its id or name; ids need it. Default: of all, one after the other."`
 	Since       when   `name:"since" placeholder:"TIME" help:"Those kept since then, or so long ago: 2026-01-31, 48h."`
 	Until       when   `name:"until" placeholder:"TIME" help:"Only those kept before then, or so long ago."`
 	Unreadable  bool   `name:"unreadable" help:"Only those that could not be understood."`
@@ -165,7 +166,7 @@ type CallbacksReplayCmd struct {
 
 // Help gives examples.
 func (CallbacksReplayCmd) Help() string {
-	return "Examples:\n\n  peal callbacks replay --integration whatsapp --since 48h --dry-run\n  peal callbacks replay --integration whatsapp --unreadable"
+	return "Examples:\n\n  peal callbacks replay --since 48h --dry-run\n  peal callbacks replay --integration whatsapp --unreadable"
 }
 
 // replayPoll is how often the end of a replay is asked for.
@@ -186,6 +187,36 @@ func (c *CallbacksReplayCmd) Run(ctx context.Context, t *term, parent *Callbacks
 	if len(req.IDs) == 0 && req.Since == nil && !c.Unreadable {
 		return usagef("which ones? Give ids, --since or --unreadable")
 	}
+	if c.Integration != "" {
+		return c.replay(ctx, t, parent, cl, req)
+	}
+	if len(req.IDs) > 0 {
+		return usagef("ids are of one integration; give --integration")
+	}
+	all, err := cl.Integrations(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for i := range all.Integrations {
+		in := &all.Integrations[i]
+		if in.Channel == "push" { // push services send none
+			continue
+		}
+		t.notef("%s:\n", in.Name)
+		req.Integration = in.ID
+		if err := c.replay(ctx, t, parent, cl, req); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", in.Name, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// replay replays what is of one integration.
+func (c *CallbacksReplayCmd) replay(ctx context.Context, t *term, parent *CallbacksCmd, cl *client.Client, req api.ReplayRequest) error {
 	r, err := cl.ReplayCallbacks(ctx, req)
 	if err != nil {
 		return err
