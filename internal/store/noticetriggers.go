@@ -28,12 +28,35 @@ const (
 		        CASE NEW.status WHEN 'sent' THEN NEW.sent_at WHEN 'delivered' THEN NEW.delivered_at WHEN 'read' THEN NEW.read_at END);
 		END`
 
-	pgTriggers = `SELECT COUNT(*) FROM pg_trigger WHERE tgrelid = 'communications_log'::regclass AND tgname IN ('notice_put', 'notice_moved')`
-	pgPut      = `CREATE TRIGGER notice_put AFTER INSERT ON communications_log REFERENCING NEW TABLE AS rows_after
+	sqliteTriggers = `SELECT COUNT(*) FROM sqlite_master WHERE type = 'trigger' AND name IN ('notice_put', 'notice_moved')`
+	pgTriggers     = `SELECT COUNT(*) FROM pg_trigger WHERE tgrelid = 'communications_log'::regclass AND tgname IN ('notice_put', 'notice_moved')`
+	pgPut          = `CREATE OR REPLACE TRIGGER notice_put AFTER INSERT ON communications_log REFERENCING NEW TABLE AS rows_after
 		FOR EACH STATEMENT EXECUTE FUNCTION notice_put()`
-	pgMoved = `CREATE TRIGGER notice_moved AFTER UPDATE ON communications_log REFERENCING OLD TABLE AS rows_before NEW TABLE AS rows_after
+	pgMoved = `CREATE OR REPLACE TRIGGER notice_moved AFTER UPDATE ON communications_log REFERENCING OLD TABLE AS rows_before NEW TABLE AS rows_after
 		FOR EACH STATEMENT EXECUTE FUNCTION notice_moved()`
 )
+
+// keepNoting makes the triggers again where there is an event log without them, such as after a restore of the data alone:
+// else it would stay silent, and nobody would know.
+func (s *Store) keepNoting(ctx context.Context) error {
+	count := sqliteTriggers
+	if s.admin != nil {
+		count = pgTriggers
+	}
+	var logs bool
+	var there int
+	err := one(ctx, s.quick, scanInto[bool], &logs, `SELECT EXISTS (SELECT 1 FROM notice_tenants)`)
+	if err == nil && logs {
+		err = one(ctx, s.quick, scanInto[int], &there, count)
+	}
+	if err == nil && logs && there < 2 {
+		err = s.noteMoves(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("see to the event log: %w", err)
+	}
+	return nil
+}
 
 // noteMoves makes the triggers, if they are not there. On PostgreSQL that waits for writes that are under way.
 func (s *Store) noteMoves(ctx context.Context) error {

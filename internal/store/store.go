@@ -63,10 +63,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.NodeID == "" {
 		cfg.NodeID = "local"
 	}
+	open := openSQLite
 	if cfg.URL != "" {
-		return openPostgres(ctx, cfg)
+		open = openPostgres
 	}
-	return openSQLite(ctx, cfg)
+	s, err := open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.keepNoting(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Close finishes the writes that wait and closes the database.
